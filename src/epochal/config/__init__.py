@@ -1,0 +1,1 @@
+"""Text to checked objects; no torch."""

@@ -1,0 +1,65 @@
+"""The table of samples, and the source that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+TargetKind = Literal["class", "labels", "value"]
+"""What a target is: one class of several, any of several labels, or real values."""
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One row a sample, column by column; row numbers are positions 0..N-1 in every column.
+
+    filenames: N strings, unique; the path relative to the source's root with forward slashes, or the
+        row's number as text where samples are not files.
+    targets: by ``target_kind``: ``class`` int64 [N], indices into ``names``; ``labels`` uint8 [N, L],
+        0 or 1 a label; ``value`` float32 [N, T].
+    names: class names, label names, or target column names.
+    groups: N strings (patient, site, ...), or None.
+    splits: N strings of ``train``, ``val``, ``test`` given with the data, or None.
+    """
+
+    filenames: pl.Series
+    targets: Array
+    target_kind: TargetKind
+    names: tuple[str, ...]
+    groups: pl.Series | None = None
+    splits: pl.Series | None = None
+
+    def __len__(self) -> int:
+        return len(self.filenames)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where samples come from.
+
+    manifest: the table of samples.
+    kind: ``image``: a sample is C×H×W, uint8, or float32 in [0, 1] (16-bit files are scaled to it);
+        ``vector``: float32 features [F]; ``tensor``: any other shape and dtype.
+    read: the row number -> the raw sample as an array (``image``: C×H×W), before ``prepare``. Safe to
+        call from several threads. Raises DataError naming the row's file where it can't be read.
+    digest: hexadecimal; equal for equal samples, targets and filenames.
+    array: all raw samples [N, ...] where they are in memory anyway, else None.
+    features: names of the columns of a ``vector``, where it has them.
+    item: for a Dataset of the user's, whose items may be random: the row number -> (input, target) as the
+        Dataset gives them; else None.
+    """
+
+    manifest: Manifest
+    kind: Literal["image", "vector", "tensor"]
+    read: Callable[[int], Array]
+    digest: str
+    array: Array | None = None
+    features: tuple[str, ...] = field(default=())
+    item: Callable[[int], Any] | None = None

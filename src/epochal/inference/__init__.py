@@ -1,0 +1,1 @@
+"""Evaluation and prediction: the same functions in training, after it and behind a server."""

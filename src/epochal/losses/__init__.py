@@ -1,0 +1,1 @@
+"""The losses that torch.nn lacks, and the names of all."""

@@ -1,0 +1,1 @@
+"""Small reference networks, and the door to torchvision and timm."""

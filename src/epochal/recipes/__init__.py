@@ -1,0 +1,1 @@
+"""Complete configurations that come with the package."""

@@ -1,0 +1,1 @@
+"""What a batch means: outputs to loss, predictions, metrics."""
