@@ -1,4 +1,4 @@
-"""A component is a name with arguments: ``adam`` or ``{name: AdamW, lr: 1e-3}`` or ``"my_project.models:Net"``.
+"""A component is a name with arguments: ``adam``, ``{name: AdamW, lr: 1e-3}``, ``"my_project.models:Net"``.
 
 The name becomes a callable, and the arguments are checked against the callable's signature before
 anything is built. Nothing here imports torch; resolving a name imports the module that it names.
@@ -155,7 +155,7 @@ def _check_type(
     """The problem with one value's type, where the annotation is made of plain types."""
     annotation = parameter.annotation
     if isinstance(annotation, str):
-        target = function.__init__ if inspect.isclass(function) else function  # type: ignore[misc]
+        target = function.__init__ if inspect.isclass(function) else function
         try:
             annotation = typing.get_type_hints(target).get(parameter.name, parameter.empty)
         except Exception:  # an annotation of the user's that cannot be evaluated is no mistake in the config

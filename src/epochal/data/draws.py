@@ -87,7 +87,7 @@ class Draws:
         return self.uniform(draw)[:, 0] < probability
 
     def integers(self, draw: int, high: Tensor | int, count: int = 1) -> Tensor:
-        """Integers in [0, high), int64 [B, count]; ``high`` may be [B, 1] for a bound of each sample's own."""
+        """Integers in [0, high), int64 [B, count]; ``high`` may be [B, 1], a bound for each."""
         return (_shift_right(self.words(draw, count), 33) * high) >> 31
 
     def normal(self, draw: int, count: int = 1) -> Tensor:
