@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from epochal.errors import ConfigError, Problem, did_you_mean
 
@@ -35,7 +44,21 @@ class Component(BaseModel):
             return {"name": value}
         if isinstance(value, Mapping) and "name" not in value:
             raise ValueError("a component needs a name: write a name, or {name: ..., argument: ...}")
+        if not isinstance(value, Mapping | Component):
+            raise PydanticCustomError("component_type", "expected a name, or a mapping with one")
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """A name, or a mapping that holds a name: what the validator above accepts."""
+        mapping = handler.resolve_ref_schema(handler(core_schema))
+        return {
+            "title": cls.__name__,
+            "description": mapping["description"],
+            "anyOf": [{"type": "string"}, mapping],
+        }
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -44,7 +67,8 @@ class Component(BaseModel):
 
     def dump(self) -> str | dict[str, Any]:
         """The shortest form that reads back as this component."""
-        return {"name": self.name, **self.arguments} if self.arguments else self.name
+        written = self.model_dump(mode="json", exclude_defaults=True)
+        return written if len(written) > 1 else self.name
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,8 @@ class Registry:
 def import_path(path: str, kind: str) -> Callable[..., Any]:
     """The callable at ``package.module:Name``; the working folder and its ``src`` are searched too."""
     module_name, _, attribute = path.partition(":")
+    if not (module_name and attribute) or module_name.startswith("."):
+        raise ConfigError(Problem(f"'{path}' names no {kind}", mend="write 'package.module:Name'"))
     for folder in (Path.cwd(), Path.cwd() / "src"):
         if folder.is_dir() and str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -153,6 +179,8 @@ def _check_type(
     function: Callable[..., Any], parameter: inspect.Parameter, name: str, value: Any
 ) -> Problem | None:
     """The problem with one value's type, where the annotation is made of plain types."""
+    if value is None and parameter.default is None:
+        return None  # `size: int = None` is annotated wrongly, and common
     annotation = parameter.annotation
     if isinstance(annotation, str):
         target = function.__init__ if inspect.isclass(function) else function
@@ -168,8 +196,20 @@ def _check_type(
         read = TypeAdapter(annotation).validate_python(value)
     except ValidationError:
         return wrong
-    # pydantic reads "0.1" as a number and True as 1; the callable would get the text or the truth value
-    return wrong if isinstance(value, str | bool) and type(read) is not type(value) else None
+    return wrong if _is_converted(value, read) else None
+
+
+def _is_converted(value: Any, read: Any) -> bool:
+    """Whether pydantic made another kind of number of a value; the callable would get the value itself.
+
+    It reads "0.1" as 0.1, true as 1 and 1000.0 as 1000. An integer for a float is fine.
+    """
+    if isinstance(value, list | tuple) and isinstance(read, list | tuple):
+        return any(_is_converted(*pair) for pair in zip(value, read, strict=True))
+    if isinstance(value, Mapping) and isinstance(read, Mapping):
+        return any(_is_converted(*pair) for pair in zip(value.values(), read.values(), strict=True))
+    is_number = isinstance(read, int | float)
+    return is_number and type(read) is not type(value) and not (type(value) is int and type(read) is float)
 
 
 def _is_plain(annotation: Any) -> bool:

@@ -26,18 +26,19 @@ def _signed(word: int) -> int:
 
 _MIX_1 = _signed(0xBF58476D1CE4E5B9)
 _MIX_2 = _signed(0x94D049BB133111EB)
+_BLOCK = 1 << 16  # words
 
 
 def _shift_right(x: Tensor, bits: int) -> Tensor:
     """The logical right shift of 64-bit words held as int64."""
-    return (x >> bits) & ((1 << (64 - bits)) - 1)
+    return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
-def _mix(x: Tensor) -> Tensor:
-    """SplitMix64's finaliser, elementwise on int64 words (multiplication wraps)."""
-    x = (x ^ _shift_right(x, 30)) * _MIX_1
-    x = (x ^ _shift_right(x, 27)) * _MIX_2
-    return x ^ _shift_right(x, 31)
+def _mix_(x: Tensor) -> Tensor:
+    """SplitMix64's finaliser, elementwise and in place on int64 words (multiplication wraps)."""
+    x.bitwise_xor_(_shift_right(x, 30)).mul_(_MIX_1)
+    x.bitwise_xor_(_shift_right(x, 27)).mul_(_MIX_2)
+    return x.bitwise_xor_(_shift_right(x, 31))
 
 
 def key_integer(*words: int) -> int:
@@ -64,35 +65,58 @@ class Draws:
     epoch: int
     samples: Tensor
     stream: int = 0
-    _keys: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    # what (seed, epoch, samples) come to, int64 [B, 1]: computed once for all streams of a batch
+    _states: list[Tensor] = field(default_factory=list, repr=False, compare=False)
 
     def of(self, stream: int) -> Draws:
         """The same batch's draws for another augmentation."""
-        return replace(self, stream=stream, _keys={})
+        return replace(self, stream=stream)
 
     def words(self, draw: int, count: int = 1) -> Tensor:
-        """Uniform 64-bit words as int64 [B, count]."""
-        base = key_integer(self.seed, self.epoch, self.stream, draw)
-        per_sample = _mix(self.samples.to(torch.int64) * _signed(_GOLDEN) + base)[:, None]
-        counter = torch.arange(1, count + 1, device=self.samples.device) * _signed(_GOLDEN)
-        return _mix(per_sample + counter)
+        """Uniform 64-bit words as int64 [B, count]; the first of them do not depend on ``count``."""
+        if not self._states:
+            key = _signed(key_integer(self.seed, self.epoch))
+            self._states.append(_mix_((self.samples.to(torch.int64) * _signed(_GOLDEN)).add_(key))[:, None])
+        start = _signed(key_integer(self.stream, draw) + _GOLDEN)
+        stop = torch.arange(count, device=self.samples.device).mul_(_signed(_GOLDEN)).add_(start)
+        return _mix_(self._states[0] + stop)
 
     def uniform(self, draw: int, low: float = 0.0, high: float = 1.0, count: int = 1) -> Tensor:
         """Uniform in [low, high), float32 [B, count]; 24 random bits, so that float32 holds them exactly."""
-        unit = _shift_right(self.words(draw, count), 40).to(torch.float32) * 2.0**-24
-        return unit * (high - low) + low
+        unit = _unit(self.words(draw, count))
+        return unit if (low, high) == (0.0, 1.0) else unit.mul_(high - low).add_(low)
 
     def chance(self, draw: int, probability: float) -> Tensor:
         """True with the given probability, bool [B]."""
         return self.uniform(draw)[:, 0] < probability
 
     def integers(self, draw: int, high: Tensor | int, count: int = 1) -> Tensor:
-        """Integers in [0, high), int64 [B, count]; ``high`` may be [B, 1], a bound for each."""
+        """Integers in [0, high), int64 [B, count]; ``high`` may be [B, 1], a bound for each; under 2^31."""
         return (_shift_right(self.words(draw, count), 33) * high) >> 31
 
     def normal(self, draw: int, count: int = 1) -> Tensor:
-        """Standard normal, float32 [B, count], by the transform of Box & Muller (1958)."""
-        words = self.words(draw, count)
-        radius = (_shift_right(words, 40).to(torch.float32) + 1.0) * 2.0**-24
-        angle = (_shift_right(words, 16) & ((1 << 24) - 1)).to(torch.float32) * (2.0**-24 * 2 * math.pi)
-        return torch.sqrt(-2.0 * torch.log(radius)) * torch.cos(angle)
+        """Standard normal, float32 [B, count], by the transform of Box & Muller (1958).
+
+        Each word gives two: its high bits the radius, its middle bits the angle.
+        """
+        half = (count + 1) // 2
+        normal = torch.empty(len(self.samples), 2, half, device=self.samples.device)
+        # on a CPU, blocks that stay in its cache take a third of the time of one pass over everything
+        rows = max(1, _BLOCK // half) if normal.device.type == "cpu" else len(normal)
+        for first in range(0, len(normal), rows):
+            block = slice(first, first + rows)
+            words = self._rows(block).words(draw, half)
+            angle = _unit(words << 24).mul_(2 * math.pi)
+            radius = _unit(words).add_(2.0**-24).log_().mul_(-2.0).sqrt_()
+            torch.mul(torch.cos(angle), radius, out=normal[block, 0])
+            torch.mul(angle.sin_(), radius, out=normal[block, 1])
+        return normal.view(len(normal), 2 * half)[:, :count]
+
+    def _rows(self, rows: slice) -> Draws:
+        """The draws of some of the samples."""
+        return replace(self, samples=self.samples[rows], _states=[state[rows] for state in self._states])
+
+
+def _unit(words: Tensor) -> Tensor:
+    """The words' 24 high bits as float32 in [0, 1)."""
+    return _shift_right(words, 40).to(torch.float32).mul_(2.0**-24)

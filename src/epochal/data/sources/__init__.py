@@ -1,1 +1,68 @@
-"""One file per kind of source."""
+"""Where samples come from: one file per kind of source."""
+
+from __future__ import annotations
+
+import inspect
+import traceback
+from typing import Any
+
+from epochal.config.component import Component, Registry
+from epochal.data.manifest import Source, TargetKind
+from epochal.errors import ConfigError, EpochalError, Problem
+
+_HERE = "epochal.data.sources"
+
+SOURCES = Registry(
+    kind="source",
+    names={
+        "arrays": f"{_HERE}.arrays:arrays",
+        "breast_cancer": f"{_HERE}.sklearn_data:breast_cancer",
+        "diabetes": f"{_HERE}.sklearn_data:diabetes",
+        "digits": f"{_HERE}.sklearn_data:digits",
+        "folder": f"{_HERE}.folder:folder",
+        "idx": f"{_HERE}.idx:idx",
+        "table": f"{_HERE}.table:table",
+        "wine": f"{_HERE}.sklearn_data:wine",
+    },
+)
+"""The sources by name; a function takes its arguments and ``target_kind``, and returns a Source."""
+
+SUPPLIED = ("target_kind",)
+"""What the system passes to a source itself, where it takes it."""
+
+
+def build_source(component: Component, target_kind: TargetKind) -> Source:
+    """The source that a component names; a Dataset of the user's is wrapped.
+
+    Raises DataError, with all that is wrong in the data, and ConfigError where the name means no source.
+    """
+    function = SOURCES.resolve(component.name)
+    arguments = component.arguments
+    if "target_kind" in _parameters(function):
+        arguments["target_kind"] = target_kind
+    try:
+        result = function(**arguments)
+    except EpochalError:
+        raise
+    except Exception as error:
+        if component.name in SOURCES.names:
+            raise
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"{component.name} failed: {type(error).__name__}: {error}"
+        raise ConfigError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
+    if isinstance(result, Source):
+        return result
+    if hasattr(result, "__getitem__") and hasattr(result, "__len__"):
+        from epochal.data.sources.dataset import from_dataset  # only Datasets need torch's DataLoader
+
+        return from_dataset(result, target_kind=target_kind, name=component.name)
+    what = f"'{component.name}' gives a {type(result).__name__}, which is no map-style Dataset"
+    mend = "it needs __len__ and __getitem__, whose items are (input, target) or a dict"
+    raise ConfigError(Problem(what, where="data.source", mend=mend))
+
+
+def _parameters(function: Any) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # builtins without a signature
+        return set()

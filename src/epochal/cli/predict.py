@@ -1,0 +1,43 @@
+"""``epochal predict``."""
+
+from __future__ import annotations
+
+import click
+
+from epochal.cli.options import device_option, quiet_option, runs_option
+
+
+@click.command("predict")
+@click.argument("run")
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--output", "-o", metavar="FILE", help="A .csv, .parquet or .jsonl file; else a CSV on standard output."
+)
+@click.option(
+    "--batch-size", default=128, show_default=True, type=click.IntRange(min=1), help="Samples at once."
+)
+@runs_option
+@device_option
+@quiet_option
+def command(
+    run: str,
+    inputs: tuple[str, ...],
+    output: str | None,
+    batch_size: int,
+    runs: str,
+    device: str,
+    quiet: bool,
+) -> None:
+    """Predict for INPUTs: images, folders of images, tables, .npy and .npz arrays.
+
+    RUN is a run folder, its id, an experiment's name (its newest run) or `latest`.
+    """
+    from epochal.verbs.predict import predict  # torch loads here, after the arguments are parsed
+
+    table = predict(
+        run, list(inputs), output=output, runs=runs, device=device, batch_size=batch_size, quiet=quiet
+    )
+    if output is None:
+        click.echo(table.write_csv(), nl=False)
+    elif not quiet:
+        click.echo(f"{len(table)} predictions written to {output}")

@@ -1,0 +1,108 @@
+"""The random steps of a config as one callable on batches."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from epochal.config.component import Component, Registry
+from epochal.data.augment.foreign import PerSample, WholeBatch
+from epochal.data.batch import Batch
+from epochal.data.draws import Draws
+from epochal.data.foreign import (
+    check_arguments_of,
+    construct,
+    is_torchvision,
+    torchvision_names,
+    torchvision_transform,
+)
+from epochal.errors import ConfigError, DataError, Problem
+
+Augmentation = Callable[[Batch, Draws], Batch]
+
+_HERE = "epochal.data.augment"
+
+AUGMENT = Registry(
+    kind="augmentation",
+    names={
+        "affine": f"{_HERE}.geometry:Affine",
+        "brightness": f"{_HERE}.color:Brightness",
+        "brightness_contrast": f"{_HERE}.color:BrightnessContrast",
+        "contrast": f"{_HERE}.color:Contrast",
+        "cutmix": f"{_HERE}.mix:Cutmix",
+        "erasing": f"{_HERE}.corruption:Erasing",
+        "gaussian_noise": f"{_HERE}.corruption:GaussianNoise",
+        "horizontal_flip": f"{_HERE}.geometry:HorizontalFlip",
+        "mixup": f"{_HERE}.mix:Mixup",
+        "random_crop": f"{_HERE}.crop:RandomCrop",
+        "random_resized_crop": f"{_HERE}.crop:RandomResizedCrop",
+        "rotation": f"{_HERE}.geometry:Rotation",
+        "shear": f"{_HERE}.geometry:Shear",
+        "translation": f"{_HERE}.geometry:Translation",
+        "vertical_flip": f"{_HERE}.geometry:VerticalFlip",
+        "zoom": f"{_HERE}.geometry:Zoom",
+    },
+    fallback=torchvision_transform,
+    listing=torchvision_names,
+)
+
+SUPPLIED = ("classes",)
+"""Arguments that the system fills in."""
+
+_ANY_SHAPE = {"gaussian_noise", "mixup"}
+_OURS_INSTEAD = {"MixUp": "mixup", "CutMix": "cutmix"}  # torchvision's work on batches with their labels
+
+
+@dataclass(frozen=True)
+class Augment:
+    """The steps in their order; the step at position i draws from stream i + 1."""
+
+    steps: tuple[Augmentation, ...] = ()
+
+    def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
+        """The batch augmented; without steps, the batch itself."""
+        draws = Draws(seed, epoch, batch.samples)
+        for stream, step in enumerate(self.steps, start=1):
+            batch = step(batch, draws.of(stream))
+        return batch
+
+
+def check_step(component: Component) -> list[tuple[str, Problem]]:
+    """What is wrong with one augmentation: pairs of (argument, problem); ConfigError for an unknown name."""
+    if component.name in _OURS_INSTEAD:
+        what = f"torchvision's {component.name} needs labels beside its inputs"
+        return [("", Problem(what, mend=f"use '{_OURS_INSTEAD[component.name]}'"))]
+    return check_arguments_of(AUGMENT, component, SUPPLIED)
+
+
+def build_augment(
+    components: Sequence[Component], kind: Literal["image", "vector", "tensor"], classes: int | None
+) -> Augment:
+    """The pipeline of these augmentations for inputs of this kind.
+
+    classes: their number where targets are class indices, else None. Raises ConfigError with all that is
+    wrong with the components, and DataError where one of them is for images and the inputs are not.
+    """
+    found = [problem for component in components for _, problem in check_step(component)]
+    if found:
+        raise ConfigError(*found)
+    return Augment(tuple(_build(component, kind, classes) for component in components))
+
+
+def _build(component: Component, kind: str, classes: int | None) -> Augmentation:
+    name, found = component.name, AUGMENT.resolve(component.name)
+    ours, theirs = name in AUGMENT.names, is_torchvision(found)
+    if kind != "image" and (theirs or (ours and name not in _ANY_SHAPE)):
+        mend = f"leave it out; for inputs of any shape there are {', '.join(sorted(_ANY_SHAPE))} and your own"
+        raise DataError(Problem(f"{name} is for images; the inputs are of kind '{kind}'", mend=mend))
+    step = construct(found, component, classes=classes)
+    if ours:
+        return step
+    if theirs:
+        logging.getLogger("epochal").warning(
+            "augment: %s is torchvision's and runs sample by sample, slower than our own", name
+        )
+        return PerSample(name, step)
+    return WholeBatch(name, step)

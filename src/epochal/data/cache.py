@@ -1,0 +1,218 @@
+"""Prepared samples, once each: in memory, or in a memory-mapped file shared by runs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from epochal.console import Console, log
+from epochal.data.manifest import Array, Source
+from epochal.data.prepare import Prepare
+from epochal.errors import DataError, EpochalError, Problem
+
+CacheMode = Literal["auto", "memory", "disk", "none"]
+
+_CHUNK = 256
+_SHOWN_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a source after ``prepare``.
+
+    shape: of one sample, C×H×W or F. dtype: uint8 (image values, 255 means 1) or float32.
+    array: [N, *shape] in memory or memory-mapped; None where samples are made anew each time.
+    read: the row number -> one prepared sample.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    array: Array | None
+    read: Callable[[int], Array]
+
+
+def prepare_samples(
+    source: Source, prepare: Prepare, mode: CacheMode, folder: Path, console: Console
+) -> Samples:
+    """Prepare every sample of a source once, or find that this was done before.
+
+    folder: where cached files live; a file is keyed by the digests of source and pipeline, written under
+        another name and renamed, so several processes may build the same one, and any may be deleted.
+    Raises DataError naming the samples that can't be read, or whose shape differs from the others'.
+    """
+    first = prepare(_raw(source, 0))
+    prepare.check_repeatable(_raw(source, 0))
+
+    def read(row: int) -> Array:
+        return prepare(_raw(source, row))
+
+    if source.item is not None or mode == "none":
+        return Samples(first.shape, first.dtype, None, read)
+    if source.array is not None and not prepare.steps and mode != "disk":
+        return Samples(first.shape, first.dtype, source.array, read)
+    path = folder / "prepared" / f"{_key(source, prepare)}.npy"
+    if path.exists():
+        with suppress(ValueError, EOFError, OSError):  # a damaged file is built again
+            # copy-on-write: torch asks for writable memory, and nothing here writes
+            found = np.load(path, mmap_mode="c")
+            if len(found) == len(source.manifest):
+                return Samples(found.shape[1:], found.dtype, found, read)
+    size = len(source.manifest) * first.nbytes
+    place = _place(mode, size, source, folder)
+    if place == "none":
+        return Samples(first.shape, first.dtype, None, read)
+    array = _build(read, source, first, path if place == "disk" else None, console)
+    return Samples(array.shape[1:], array.dtype, array, read)
+
+
+def to_unit(array: Array) -> Array:
+    """Image values as float32 in [0, 1]; what is float already is returned as it is."""
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) * np.float32(1 / 255)
+    return array.astype(np.float32, copy=False)
+
+
+def _raw(source: Source, row: int) -> Array:
+    return source.read(row) if source.array is None else source.array[row]
+
+
+def _key(source: Source, prepare: Prepare) -> str:
+    return f"{source.digest[:16]}-{prepare.digest()[:16]}"
+
+
+def _place(mode: CacheMode, size: int, source: Source, folder: Path) -> Literal["memory", "disk", "none"]:
+    """Where prepared samples go: memory for what is in memory anyway, the disk for decoded files."""
+    if mode in ("memory", "disk"):
+        return "memory" if mode == "memory" else "disk"
+    free = _free_bytes(folder)
+    memory = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if source.array is not None and size < memory // 2:
+        return "memory"
+    if size < free * 0.8:
+        return "disk"
+    if size < memory // 2:
+        return "memory"
+    log.warning(
+        f"prepared samples need {size / 1e9:.1f} GB, more than fits in memory or in {folder}: "
+        "every epoch prepares them again"
+    )
+    return "none"
+
+
+def _free_bytes(folder: Path) -> int:
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _build(
+    read: Callable[[int], Array], source: Source, first: Array, path: Path | None, console: Console
+) -> Array:
+    """All prepared samples as one array, made by as many threads as there are cores."""
+    count = len(source.manifest)
+    temporary: Path | None = None
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp.npy")
+    try:
+        with console.progress("preparing samples", count) as advance:
+            try:
+                array = _fill(read, source, _empty(temporary, (count, *first.shape), first.dtype), advance)
+            except _MixedTypesError:
+                array = _empty(temporary, (count, *first.shape), np.dtype(np.float32))
+                array = _fill(read, source, array, advance)
+        if path is None or temporary is None:
+            return array
+        assert isinstance(array, np.memmap)
+        array.flush()
+        os.replace(temporary, path)
+        return np.load(path, mmap_mode="c")  # type: ignore[no-any-return]
+    except OSError as error:
+        if path is None:
+            raise
+        needed = count * first.nbytes / 1e6
+        raise DataError(
+            Problem(
+                f"can't write the cache of prepared samples ({needed:.0f} MB): {error.strerror}",
+                where=str(path.parent),
+                mend="free some space, name another folder as paths.cache, or use data.cache=memory",
+            )
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _empty(path: Path | None, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
+    if path is None:
+        return np.empty(shape, dtype)
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    # a file with holes would end the process by SIGBUS where the disk fills up; this fails here instead
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
+
+
+class _MixedTypesError(Exception):
+    """A float sample among uint8 ones: all become float32."""
+
+
+def _fill(
+    read: Callable[[int], Array], source: Source, array: Array, advance: Callable[[int], None]
+) -> Array:
+    """Write every prepared sample into its row; collects what is wrong before it raises."""
+    filenames = source.manifest.filenames
+
+    def fill(rows: range) -> list[Problem]:
+        problems: list[Problem] = []
+        for row in rows:
+            try:
+                sample = read(row)
+            except EpochalError as error:
+                problems += error.problems
+                continue
+            if sample.shape != array.shape[1:]:
+                problems.append(_other_shape(filenames[row], sample, filenames[0], array))
+            elif array.dtype == np.uint8 and sample.dtype != np.uint8:
+                raise _MixedTypesError
+            else:
+                array[row] = sample if sample.dtype == array.dtype else to_unit(sample)
+        return problems
+
+    problems: list[Problem] = []
+    chunks = list(_chunks(len(source.manifest)))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for rows, found in zip(chunks, pool.map(fill, chunks), strict=True):
+            problems += found
+            advance(len(rows))
+    if problems:
+        more = len(problems) - _SHOWN_PROBLEMS
+        shown = problems[:_SHOWN_PROBLEMS]
+        raise DataError(*shown, *([Problem(f"and {more} more of such problems")] if more > 0 else []))
+    return array
+
+
+def _chunks(count: int) -> Iterator[range]:
+    size = min(_CHUNK, max(1, count // (4 * (os.cpu_count() or 1))))
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count))
+
+
+def _other_shape(name: str, sample: Array, first_name: str, array: Array) -> Problem:
+    def words(shape: tuple[int, ...]) -> str:
+        return "×".join(str(side) for side in shape)
+
+    return Problem(
+        f"its shape {words(sample.shape)} differs from {words(array.shape[1:])} of '{first_name}'",
+        where=name,
+        mend="make them equal in data.prepare, such as [{name: resize, size: 224}]",
+    )

@@ -1,0 +1,56 @@
+"""The ``data`` section of the configuration."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from epochal.config.component import Component
+from epochal.config.section import Section
+
+
+class Constants(Section):
+    """Fixed normalisation constants, one a channel or feature, in units of [0, 1] for images."""
+
+    mean: tuple[float, ...] = Field(description="subtracted from each channel or feature")
+    std: tuple[float, ...] = Field(description="divides each channel or feature")
+
+    @field_validator("std")
+    @classmethod
+    def _no_zero(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(entry > 0 for entry in value):
+            raise ValueError("every standard deviation must be above 0")
+        return value
+
+
+class DataConfig(Section):
+    """From samples to batches."""
+
+    source: Component = Field(description="where samples come from: folder, table, arrays, idx, digits, ...")
+    split: Component | None = Field(
+        default=None,
+        description="random, grouped, file or column; by default the data's own split, else a random one",
+    )
+    prepare: tuple[Component, ...] = Field(
+        default=(), description="deterministic steps, once a sample and cached: resize, center_crop, ..."
+    )
+    augment: tuple[Component, ...] = Field(
+        default=(), description="random transforms of training batches: horizontal_flip, rotation, mixup, ..."
+    )
+    normalize: Literal["standard", "minmax", "none"] | Constants = Field(
+        default="standard", description="statistics come from the training split only; or {mean, std}"
+    )
+    normalize_target: Literal["none", "standard"] = Field(
+        default="none", description="regression: train on standardised targets; scores keep their own units"
+    )
+    batch_size: int = Field(default=32, ge=1, description="samples in a training batch")
+    evaluation_batch_size: int | None = Field(
+        default=None, ge=1, description="samples in a batch of evaluation; by default four training batches"
+    )
+    cache: Literal["auto", "memory", "disk", "none"] = Field(
+        default="auto", description="where prepared samples are kept; auto: files on disk, the rest in memory"
+    )
+    workers: int = Field(
+        default=0, ge=0, description="DataLoader processes for samples that can't be prepared once"
+    )

@@ -1,0 +1,133 @@
+"""What ``predict`` is given: files, folders, arrays and tables, as samples without targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from epochal.data.images import IMAGE_SUFFIXES, is_image, read_image, visible_files
+from epochal.data.manifest import Array
+from epochal.data.problems import raise_problems
+from epochal.data.sources.arrays import as_samples, load_array
+from epochal.data.tables import TABLE_SUFFIXES, feature_matrix, numeric_columns, read_table
+from epochal.errors import DataError, EpochalError, Problem, RequestError
+
+Kind = Literal["image", "vector", "tensor"]
+
+_ARRAY_SUFFIXES = (".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Samples to predict.
+
+    filenames: one a sample, unique: a file as it was given, relative to the folder that was given, or the
+        row's number in a table or array; with the input before it where several inputs would give it twice.
+    read: the row number -> the raw sample, as a Source gives it. Safe to call from several threads.
+    """
+
+    filenames: list[str]
+    read: Callable[[int], Array]
+
+    def __len__(self) -> int:
+        return len(self.filenames)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The samples of one input: their names in it, the names with the input before them, and how to read."""
+
+    names: list[str]
+    full_names: list[str]
+    read: Callable[[int], Array]
+
+
+def open_inputs(
+    paths: Sequence[str | Path], kind: Kind, channels: int | None, features: tuple[str, ...]
+) -> Inputs:
+    """The samples in image files, folders of them, .npy and .npz arrays (``x``, or the only one) and tables.
+
+    kind: of the samples that the model takes. channels: of its images; None keeps a file's own.
+    features: the columns of a table in the model's order; where there are none, every numeric column.
+    Raises RequestError where a path is missing, empty or of a kind that the model does not take, and
+    DataError where what it holds is wrong; images are read, and found broken, only by ``read``.
+    """
+    parts: list[_Part] = []
+    problems: list[Problem] = []
+    if not paths:
+        raise RequestError(Problem("there is no input", mend="name files or folders to predict"))
+    for path in paths:
+        try:
+            parts.append(_open(str(path), kind, channels, features))
+        except EpochalError as error:
+            problems += error.problems
+    if problems:
+        raise RequestError(*problems)
+    names = [name for part in parts for name in part.names]
+    if len(set(names)) < len(names):
+        names = [name for part in parts for name in part.full_names]
+    reads = [(part.read, row) for part in parts for row in range(len(part.names))]
+
+    def read(row: int) -> Array:
+        read_part, part_row = reads[row]
+        return read_part(part_row)
+
+    return Inputs(names, read)
+
+
+def _open(given: str, kind: Kind, channels: int | None, features: tuple[str, ...]) -> _Part:
+    path = Path(given).expanduser()
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise RequestError(Problem("there is no such file or folder", where=given, mend="check the path"))
+    if path.is_dir() and kind == "image":
+        names = [name for name in visible_files(path) if is_image(name)]
+        if not names:
+            mend = f"it needs files that end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+            raise RequestError(Problem("there is no image in this folder", where=given, mend=mend))
+        full_names = [f"{given.rstrip('/')}/{name}" for name in names]
+        return _Part(names, full_names, lambda row: read_image(path / names[row], channels))
+    if suffix in IMAGE_SUFFIXES and kind == "image" and path.is_file():
+        return _Part([given], [given], lambda _: read_image(path, channels))
+    if suffix in _ARRAY_SUFFIXES:
+        return _array_part(given, path, kind, channels, features)
+    if suffix in TABLE_SUFFIXES and kind == "vector":
+        return _table_part(given, path, features)
+    taken = {"image": sorted(IMAGE_SUFFIXES), "vector": TABLE_SUFFIXES, "tensor": ()}[kind]
+    what = "this is a folder" if path.is_dir() else f"'{suffix}' files are no input here"
+    mend = f"the model takes a {kind}: give {', '.join((*taken, *_ARRAY_SUFFIXES))}"
+    raise RequestError(Problem(what, where=given, mend=mend + (" or a folder" if kind == "image" else "")))
+
+
+def _array_part(given: str, path: Path, kind: Kind, channels: int | None, features: tuple[str, ...]) -> _Part:
+    values = load_array(path)
+    if values.ndim == 0 or len(values) == 0:
+        raise DataError(Problem("there is no sample", where=given))
+    found, samples = as_samples(values, given)
+    if found != kind:
+        what = f"its array {list(values.shape)} of {values.dtype} holds samples of kind {found}"
+        raise DataError(Problem(what, where=given, mend=f"the model takes samples of kind {kind}"))
+    expected = {"image": channels, "vector": len(features) or None, "tensor": None}[kind]
+    if expected is not None and samples.shape[1] != expected:
+        noun = "channels" if kind == "image" else "features"
+        raise DataError(Problem(f"{samples.shape[1]} {noun}, but the model takes {expected}", where=given))
+    return _row_part(given, samples)
+
+
+def _table_part(given: str, path: Path, features: tuple[str, ...]) -> _Part:
+    table = read_table(path)
+    raise_problems(table.missing(features))
+    columns = features or tuple(numeric_columns(table))
+    if not columns:
+        raise DataError(Problem("no column is numeric", where=given))
+    problems: list[Problem] = []
+    samples = feature_matrix(table, columns, problems)
+    raise_problems(problems)
+    return _row_part(given, samples)
+
+
+def _row_part(given: str, samples: Array) -> _Part:
+    names = [str(row) for row in range(len(samples))]
+    return _Part(names, [f"{given}:{name}" for name in names], samples.__getitem__)

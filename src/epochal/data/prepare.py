@@ -1,0 +1,160 @@
+"""What is done to each sample once, the same every time, before the result is cached."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from epochal.config.component import Component, Registry
+from epochal.data.augment import AUGMENT
+from epochal.data.foreign import (
+    check_arguments_of,
+    construct,
+    forked_generators,
+    import_torchvision,
+    is_random,
+    is_torchvision,
+    torchvision_names,
+    torchvision_transform,
+)
+from epochal.data.manifest import Array
+from epochal.errors import ConfigError, DataError, Problem
+
+_STEPS = "epochal.data.prepare_steps"
+
+PREPARE = Registry(
+    kind="prepare step",
+    names={
+        "center_crop": f"{_STEPS}:CenterCrop",
+        "channels": f"{_STEPS}:Channels",
+        "clip": f"{_STEPS}:Clip",
+        "grayscale": f"{_STEPS}:Grayscale",
+        "pad": f"{_STEPS}:Pad",
+        "rescale": f"{_STEPS}:Rescale",
+        "resize": f"{_STEPS}:Resize",
+    },
+    fallback=torchvision_transform,
+    listing=torchvision_names,
+)
+
+_REVISION = "1"
+"""Part of every digest: to be changed whenever a step of ours comes to return something else."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a pipeline.
+
+    component: as the config names it. call: sample -> sample. origin: text that changes where the step's
+    code does.
+    """
+
+    component: Component
+    call: Callable[[Array], Array]
+    origin: str
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """The steps in their order; called with a sample (an image as C×H×W), it returns a contiguous array."""
+
+    steps: tuple[Step, ...] = ()
+
+    def __call__(self, sample: Array) -> Array:
+        """The sample after all steps: uint8 or float32 for an image."""
+        for step in self.steps:
+            sample = step.call(sample)
+        return np.ascontiguousarray(sample)
+
+    def digest(self) -> str:
+        """Hexadecimal, of the steps' names, arguments and code: equal digests prepare equally."""
+        parts = [[step.component.dump(), step.origin] for step in self.steps]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+    def check_repeatable(self, sample: Array) -> None:
+        """DataError, naming the step, where two runs on this sample under different seeds differ.
+
+        The global generators are left as they were.
+        """
+        first = second = sample
+        with forked_generators() as seed:
+            for step in self.steps:
+                seed(0)
+                first = step.call(first.copy())
+                seed(1)
+                second = step.call(second.copy())
+                if not _equal(first, second):
+                    raise DataError(_randomness(step.component.name, "it gave one sample two results"))
+
+
+def check_step(component: Component) -> list[tuple[str, Problem]]:
+    """What is wrong with one step: pairs of (argument, problem); ConfigError where its name is unknown."""
+    name = component.name
+    if name in AUGMENT.names:
+        return [("", _randomness(name))]
+    found = PREPARE.resolve(name)
+    if isinstance(found, type) and is_torchvision(found) and is_random(found):
+        return [("", _randomness(name))]
+    return check_arguments_of(PREPARE, component)
+
+
+def build_prepare(components: Sequence[Component]) -> Prepare:
+    """The pipeline of these steps; ConfigError with all that is wrong with them."""
+    found = [problem for component in components for _, problem in check_step(component)]
+    if found:
+        raise ConfigError(*found)
+    return Prepare(tuple(_step(component) for component in components))
+
+
+def _step(component: Component) -> Step:
+    found = PREPARE.resolve(component.name)
+    call = construct(found, component)
+    if component.name in PREPARE.names:
+        return Step(component, call, origin=_REVISION)
+    theirs = is_torchvision(found)
+    origin = f"torchvision {import_torchvision().__version__}" if theirs else _source(found)
+    return Step(component, Foreign(component.name, call), origin)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A step that is not ours: it gets a tensor of its own and returns a tensor or an array."""
+
+    name: str
+    transform: Callable[[torch.Tensor], torch.Tensor | Array]
+
+    def __call__(self, sample: Array) -> Array:
+        """The transform's result; DataError where it is no array."""
+        # a copy: the transform may write into it, and the sample may be a view of the source's data
+        result = self.transform(torch.from_numpy(sample.copy()))
+        if isinstance(result, torch.Tensor):
+            result = result.numpy(force=True)
+        if not isinstance(result, np.ndarray):
+            what = f"{self.name} returned a {type(result).__name__}"
+            raise DataError(Problem(what, mend="a prepare step returns a tensor or a NumPy array"))
+        # NumPy computes in float64 unasked
+        return result.astype(np.float32) if result.dtype == np.float64 else result
+
+
+def _source(found: Callable[..., object]) -> str:
+    """The text of the module that a user's callable stands in, since it may call others there."""
+    try:
+        return inspect.getsource(inspect.getmodule(found) or found)
+    except (OSError, TypeError):  # compiled, or typed into a session
+        return ""
+
+
+def _equal(first: Array, second: Array) -> bool:
+    """Equality that holds for NaN too, which floats alone have."""
+    return np.array_equal(first, second, equal_nan=np.issubdtype(first.dtype, np.inexact))
+
+
+def _randomness(name: str, evidence: str = "") -> Problem:
+    what = f"{name} is random" + (f": {evidence}" if evidence else "")
+    return Problem(what, mend="move it to augment; what prepare does is done once and kept")

@@ -1,0 +1,165 @@
+"""Samples and targets in NumPy's own files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+from zipfile import BadZipFile
+
+import numpy as np
+import polars as pl
+
+from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.problems import raise_problems
+from epochal.data.sources.digest import digest_arrays
+from epochal.data.sources.targets import array_targets
+from epochal.data.tables import SPLIT_WORDS
+from epochal.errors import ConfigError, DataError, Problem, did_you_mean
+
+_CHANNEL_COUNTS = (1, 3, 4)
+
+
+def arrays(
+    path: str | Path,
+    *,
+    input: str = "x",  # noqa: A002 - the config's word
+    target: str = "y",
+    split: str | None = None,
+    group: str | None = None,
+    target_kind: TargetKind,
+) -> Source:
+    """The arrays of an .npz file by their keys, or an .npy file whose ``target`` is the path of another.
+
+    input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
+        C is 1, 3 or 4; anything else stays a tensor.
+    target: classes [N], labels of 0 and 1 [N, L], or values [N] or [N, T].
+    split, group: keys of arrays [N], of train, val or test, and of what must not straddle splits.
+    Raises DataError where keys, shapes or values are wrong.
+    """
+    location = Path(path).expanduser()
+    found = _load(location, [input, target, *(key for key in (split, group) if key)], target)
+    where = str(location)
+    count = len(found[input]) if found[input].ndim else 0
+    if count == 0:
+        raise DataError(Problem("there is no sample", where=where))
+    raise_problems(
+        [
+            Problem(f"'{key}' has {array.shape[0] if array.ndim else 0} rows, '{input}' {count}", where=where)
+            for key, array in found.items()
+            if array.ndim == 0 or len(array) != count
+        ]
+    )
+    kind, samples = as_samples(found[input], where)
+    targets, names = array_targets(found[target], target_kind, Path(target).stem, where)
+    groups = pl.Series("GROUP", _words(found[group])) if group else None
+    splits = _splits(_words(found[split]), where) if split else None
+    filenames = pl.Series("FILENAME", [str(row) for row in range(count)])
+    manifest = Manifest(filenames, targets, target_kind, names, groups, splits)
+    return Source(manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples)
+
+
+def load_array(path: Path, key: str | None = None) -> Array:
+    """One array of a file; of an .npz its ``key``, or the only one where that is None.
+
+    Nothing in it is executed: arrays of Python objects are refused. Raises DataError.
+    """
+    try:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
+            if key is None:
+                key = loaded.files[0] if len(loaded.files) == 1 else "x"
+            if key not in loaded.files:
+                mend = did_you_mean(key, loaded.files)
+                raise DataError(Problem(f"no array is called '{key}'", where=str(path), mend=mend))
+            return np.asarray(loaded[key])
+    except FileNotFoundError:
+        raise DataError(Problem("there is no such file", where=str(path), mend="check the path")) from None
+    except (ValueError, OSError, EOFError, BadZipFile) as error:
+        mend = "save plain arrays with numpy.save or numpy.savez; arrays of objects are not read"
+        raise DataError(Problem(f"can't be read: {error}", where=str(path), mend=mend)) from error
+
+
+def _load(path: Path, keys: list[str], target: str) -> dict[str, Array]:
+    """The arrays by key; of an .npy file, the file itself and the file named as the target."""
+    if path.suffix.lower() == ".npz":
+        problems: list[Problem] = []
+        found = {}
+        for key in keys:
+            try:
+                found[key] = load_array(path, key)
+            except DataError as error:
+                problems += error.problems
+                if not path.is_file():
+                    break
+        raise_problems(problems)
+        return found
+    if path.suffix.lower() != ".npy":
+        raise DataError(
+            Problem(f"arrays are not read from '{path.suffix}' files", str(path), "use .npz or .npy")
+        )
+    if len(keys) > 2:
+        mend = "put all arrays into one .npz file"
+        raise ConfigError(
+            Problem("'split' and 'group' are keys of an .npz file", where="data.source", mend=mend)
+        )
+    if Path(target).suffix.lower() != ".npy":
+        mend = "give the path of the .npy file of targets as 'target'"
+        raise ConfigError(Problem(f"'{target}' is no .npy file", where="data.source.target", mend=mend))
+    return {keys[0]: load_array(path), target: load_array(Path(target).expanduser())}
+
+
+def as_samples(values: Array, where: str) -> tuple[Literal["image", "vector", "tensor"], Array]:
+    """N samples as a source gives them: their kind, and the array [N, ...] in that kind's layout and dtype.
+
+    Images become N×C×H×W; where both layouts fit, channels come first. uint16 becomes float32 in [0, 1],
+    other floats float32 as they are. Raises DataError naming the rows that are not finite.
+    """
+    if values.dtype.kind not in "buif":
+        what = f"samples are {values.dtype}, not numbers"
+        raise DataError(Problem(what, where=where, mend="save them as integers or floats"))
+    kind: Literal["image", "vector", "tensor"] = "tensor"
+    if values.ndim <= 2:
+        kind = "vector"
+        with np.errstate(over="ignore"):
+            values = values.reshape(len(values), -1).astype(np.float32)
+    elif values.ndim <= 4 and (values.dtype in (np.uint8, np.uint16) or values.dtype.kind == "f"):
+        if values.ndim == 3:
+            kind, values = "image", values[:, None]
+        elif values.shape[1] in _CHANNEL_COUNTS:
+            kind = "image"
+        elif values.shape[3] in _CHANNEL_COUNTS:
+            kind, values = "image", np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+    if kind == "image" and values.dtype == np.uint16:
+        values = values.astype(np.float32) / np.float32(65535)
+    return kind, finite(values, where)
+
+
+def finite(values: Array, where: str) -> Array:
+    """Floats as float32, other numbers as they are; DataError naming the rows that are not finite."""
+    if values.dtype.kind != "f":
+        return values
+    with np.errstate(over="ignore"):
+        values = values.astype(np.float32, copy=False)
+    good = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    mend = "replace what is NaN or infinite, or leave the sample out"
+    raise_problems(
+        [Problem("the sample is not finite", f"{where}, row {row}", mend) for row in np.flatnonzero(~good)]
+    )
+    return values
+
+
+def _words(values: Array) -> list[str]:
+    return [str(word) for word in (np.char.decode(values) if values.dtype.kind == "S" else values).tolist()]
+
+
+def _splits(words: list[str], where: str) -> pl.Series:
+    raise_problems(
+        [
+            Problem(f"'{word}' is no split", where=f"{where}, row {row}", mend="write train, val or test")
+            for row, word in enumerate(words)
+            if word.lower() not in SPLIT_WORDS
+        ]
+    )
+    return pl.Series("SPLIT", [SPLIT_WORDS[word.lower()] for word in words])

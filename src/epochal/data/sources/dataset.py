@@ -1,0 +1,204 @@
+"""A torch Dataset of the user's as a source."""
+
+from __future__ import annotations
+
+import random
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+import torch
+from PIL import Image
+
+from epochal.data.images import to_array
+from epochal.data.loader import keyed_generators
+from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.problems import SHOWN, raise_problems
+from epochal.data.sources.arrays import as_samples, finite
+from epochal.data.sources.digest import array_digest, digest_arrays
+from epochal.data.sources.targets import array_targets
+from epochal.errors import DataError, Problem
+
+Kind = Literal["image", "vector", "tensor"]
+
+_KEYS = (("input", "image", "x"), ("target", "label", "y"))
+_EXPECTED = "return (input, target), or a dict with input and target (or image and label, x and y)"
+_TRIED = 8
+_KEPT_BYTES = 1 << 30
+"""Samples are kept in memory up to this; beyond it they are read from the Dataset when they are needed."""
+
+
+def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
+    """A map-style Dataset, whose items are (input, target) or a dict, as a source.
+
+    Inputs are tensors, arrays, PIL images or numbers: three dimensions with 1, 3 or 4 channels are an
+    image, one or none a vector, others a tensor. ``classes`` and ``groups`` of the Dataset are used where
+    it has them.
+    Every item is read once, for its target. Items are random where a few of them differ when read again
+    or draw from a global generator; then ``item`` is set and no sample is kept.
+    name: of the Dataset, for messages. Raises DataError naming the items that are wrong.
+    """
+    items = _Items(dataset, name)
+    count = len(dataset)
+    if count == 0:
+        raise DataError(Problem("the Dataset is empty", where=name))
+    is_random = _is_random(items, count)
+    contents = _read_all(items, count, keep=not is_random)
+
+    given = getattr(dataset, "classes", None)
+    names = tuple(str(entry) for entry in given) if isinstance(given, list | tuple) else ()
+    targets, names = array_targets(_stacked(contents.targets, name), target_kind, "target", name, names)
+    filenames = pl.Series("FILENAME", [str(row) for row in range(count)])
+    manifest = Manifest(filenames, targets, target_kind, names, _groups(dataset, count, name))
+    # the samples of a random Dataset have no digest of their own
+    samples = np.frombuffer(name.encode() if is_random else b"".join(contents.digests), np.uint8)
+    digest = digest_arrays(manifest, samples)
+    if is_random:
+        return Source(manifest, contents.kind, items.sample, digest, item=items)
+    if contents.samples and len({(array.shape, array.dtype) for array in contents.samples}) == 1:
+        array = np.stack(contents.samples)
+        return Source(manifest, contents.kind, array.__getitem__, digest, array=array)
+    read: Callable[[int], Array] = contents.samples.__getitem__ if contents.samples else items.sample
+    return Source(manifest, contents.kind, read, digest)
+
+
+@dataclass(frozen=True)
+class _Items:
+    """Reads the items of a Dataset: called with a row number, it gives (input as an array, target)."""
+
+    dataset: Any
+    name: str
+
+    def __call__(self, row: int) -> tuple[Array, Any]:
+        _, sample, target = self.read(row)
+        return sample, target
+
+    def sample(self, row: int) -> Array:
+        return self.read(row)[1]
+
+    def read(self, row: int) -> tuple[Kind, Array, Any]:
+        where = f"item {row} of {self.name}"
+        try:
+            item = self.dataset[row]
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{where} failed: {type(error).__name__}: {error}"
+            raise DataError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
+        inputs, target = _pair(item, where)
+        return *_converted(inputs, where), target
+
+
+def _pair(item: Any, where: str) -> tuple[Any, Any]:
+    if isinstance(item, Mapping):
+        found = [next((item[key] for key in keys if key in item), None) for keys in _KEYS]
+        if found[0] is None or found[1] is None:
+            shown = ", ".join(str(key) for key in item)
+            raise DataError(Problem(f"is a dict of {shown}", where=where, mend=_EXPECTED))
+        return found[0], found[1]
+    if isinstance(item, tuple | list) and len(item) == 2:
+        return item[0], item[1]
+    held = f" of {len(item)}" if isinstance(item, tuple | list) else ""
+    raise DataError(Problem(f"is a {type(item).__name__}{held}", where=where, mend=_EXPECTED))
+
+
+def _converted(value: Any, where: str) -> tuple[Kind, Array]:
+    """One input as a sample, and its kind."""
+    if isinstance(value, Image.Image):
+        return "image", to_array(value)
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        value = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    elif isinstance(value, Number):  # numpy's scalars are Numbers too
+        value = np.array(value)
+    elif not isinstance(value, np.ndarray):
+        mend = "give a tensor, an array, a PIL image or a number"
+        raise DataError(Problem(f"its input is a {type(value).__name__}", where=where, mend=mend))
+    if value.ndim == 2:  # a sequence of features rather than a gray image
+        return "tensor", finite(value[None], where)[0]
+    kind, samples = as_samples(value.reshape(1, *(value.shape or (1,))), where)
+    return kind, samples[0]
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """What was read from a Dataset: the items' kind, targets and digests, and the samples to keep."""
+
+    kind: Kind
+    targets: list[Any]
+    digests: list[bytes]
+    samples: list[Array]  # none where all together are too large
+
+
+def _read_all(items: _Items, count: int, keep: bool) -> _Contents:
+    """Read every item once, the global generators seeded so that what is random is the same each time."""
+    contents: _Contents | None = None
+    problems: list[Problem] = []
+    kept = 0
+    with keyed_generators(0):
+        for row in range(count):
+            try:
+                kind, sample, target = items.read(row)
+            except DataError as error:
+                problems += error.problems
+                if len(problems) == SHOWN:
+                    break
+                continue
+            contents = contents or _Contents(kind, [], [], [])
+            if kind != contents.kind:
+                what = f"its input is of kind {kind}, that of others {contents.kind}"
+                problems.append(Problem(what, where=f"item {row} of {items.name}"))
+            contents.targets.append(target)
+            if keep:
+                contents.digests.append(array_digest(sample))
+                kept += sample.nbytes
+                if kept <= _KEPT_BYTES:
+                    contents.samples.append(sample)
+                else:
+                    contents.samples.clear()
+    raise_problems(problems)
+    assert contents is not None
+    return contents
+
+
+def _stacked(targets: list[Any], name: str) -> Array:
+    """Targets of all items as one array [N] or [N, T]."""
+    arrays = [
+        target.detach().cpu().numpy() if isinstance(target, torch.Tensor) else np.asarray(target)
+        for target in targets
+    ]
+    for row, array in enumerate(arrays):
+        if array.shape != arrays[0].shape:
+            what = f"its target has the shape {list(array.shape)}, that of item 0 {list(arrays[0].shape)}"
+            raise DataError(Problem(what, where=f"item {row} of {name}", mend="give all targets one shape"))
+    return np.stack(arrays)
+
+
+def _groups(dataset: Any, count: int, name: str) -> pl.Series | None:
+    groups = getattr(dataset, "groups", None)
+    if groups is None:
+        return None
+    if len(groups) != count:
+        raise DataError(Problem(f"has {len(groups)} groups for {count} items", where=name))
+    return pl.Series("GROUP", [str(group) for group in groups])
+
+
+def _is_random(items: _Items, count: int) -> bool:
+    """Whether a few items, read twice under different seeds, differ or move a global generator."""
+    rows = np.unique(np.linspace(0, count - 1, min(_TRIED, count)).round().astype(int)).tolist()
+    readings = []
+    for key in (1, 2):
+        with keyed_generators(key):
+            before = _generator_states()
+            readings.append([items.sample(row) for row in rows])
+            if _generator_states() != before:
+                return True
+    return not all(np.array_equal(one, other) for one, other in zip(*readings, strict=True))
+
+
+def _generator_states() -> tuple[Any, ...]:
+    _, keys, *position = np.random.get_state()
+    return random.getstate(), np.asarray(keys).tobytes(), position, torch.get_rng_state().numpy().tobytes()

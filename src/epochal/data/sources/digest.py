@@ -1,0 +1,54 @@
+"""What two equal sources have in common: one hexadecimal digest of names, targets and samples."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from epochal.data.manifest import Array, Manifest
+
+_CONTENT_LIMIT = 1 << 30
+"""Bytes of all files together up to which their content is read; above, sizes and times stand for it."""
+
+
+def digest_arrays(manifest: Manifest, *arrays: Array) -> str:
+    """The digest of samples held in memory."""
+    return _combined(manifest, (array_digest(array) for array in arrays))
+
+
+def digest_files(manifest: Manifest, paths: Sequence[str]) -> str:
+    """The digest of samples in files: their content up to 1 GiB in all, else path, size and time."""
+    with ThreadPoolExecutor() as pool:
+        stats = list(pool.map(os.stat, paths))
+        if sum(stat.st_size for stat in stats) <= _CONTENT_LIMIT:
+            return _combined(manifest, pool.map(_content, paths))
+    marks = (
+        f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode()
+        for path, stat in zip(paths, stats, strict=True)
+    )
+    return _combined(manifest, marks)
+
+
+def _combined(manifest: Manifest, parts: Iterable[bytes]) -> str:
+    total = hashlib.blake2b(digest_size=16)
+    total.update("\0".join(manifest.filenames).encode() + b"\1" + "\0".join(manifest.names).encode())
+    total.update(array_digest(manifest.targets))
+    for part in parts:
+        total.update(part)
+    return total.hexdigest()
+
+
+def array_digest(array: Array) -> bytes:
+    """16 bytes of one array's type, shape and values."""
+    digest = hashlib.blake2b(f"{array.dtype.str}{array.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.digest()
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()

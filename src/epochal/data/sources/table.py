@@ -1,0 +1,198 @@
+"""A table with one row a sample: image files or numeric features, and targets of any kind."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from epochal.data.images import IMAGE_SUFFIXES, Channels, ImageFiles, common_channels, is_image
+from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.problems import raise_problems
+from epochal.data.sources.digest import digest_arrays, digest_files
+from epochal.data.sources.targets import class_targets, sort_names
+from epochal.data.tables import (
+    Table,
+    feature_matrix,
+    numbers,
+    numeric_columns,
+    read_table,
+    required_texts,
+    split_words,
+    texts,
+)
+from epochal.errors import ConfigError, DataError, Problem
+
+_BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+
+
+def table(
+    path: str | Path,
+    *,
+    file: str | None = None,
+    target: str | list[str],
+    features: list[str] | None = None,
+    group: str | None = None,
+    split: str | None = None,
+    root: str | Path | None = None,
+    channels: Channels = "auto",
+    sheet: str | None = None,
+    target_kind: TargetKind,
+) -> Source:
+    """A CSV, Parquet, JSON lines or Excel file, one row a sample.
+
+    file: the column of image paths below ``root`` (by default the table's folder); without it a sample is
+        the vector of ``features``, by default every numeric column that has no other part.
+    target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
+        by ``;`` or ``|``; for values one or several numeric columns.
+    group, split: columns of what must not straddle splits, and of train, val or test.
+    Raises DataError with the row of everything that is missing or wrong.
+    """
+    rows = read_table(path, sheet)
+    targets = [target] if isinstance(target, str) else target
+    others = [name for name in (group, split) if name is not None]
+    raise_problems(
+        rows.missing(list(dict.fromkeys([*([file] if file else []), *targets, *(features or ()), *others])))
+    )
+    if file is not None and features is not None:
+        mend = "give images by 'file', or vectors by 'features'"
+        raise ConfigError(Problem("a table can't give both images and features", "data.source", mend))
+    if file is None:
+        used = features or [name for name in numeric_columns(rows) if name not in (*targets, *others)]
+        _check_features(rows, used, targets)
+
+    problems: list[Problem] = []
+    groups = required_texts(rows, group, problems) if group is not None else None
+    splits = split_words(rows, split, problems) if split is not None else None
+    values, names = _targets(rows, target, target_kind, problems)
+    if file is not None:
+        base = Path(root).expanduser() if root is not None else rows.path.parent
+        filenames, paths = _image_paths(rows, file, base, problems)
+    else:
+        filenames = [str(row) for row in range(len(rows))]
+        vectors = feature_matrix(rows, used, problems)
+    raise_problems(problems)
+
+    manifest = Manifest(pl.Series("FILENAME", filenames), values, target_kind, names, groups, splits)
+    if file is None:
+        digest = digest_arrays(manifest, vectors)
+        return Source(manifest, "vector", vectors.__getitem__, digest, array=vectors, features=tuple(used))
+    read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
+    return Source(manifest, "image", read, digest_files(manifest, paths))
+
+
+def _check_features(rows: Table, features: Sequence[str], targets: Sequence[str]) -> None:
+    where = str(rows.path)
+    if not features:
+        mend = f"name them as 'features', or images as 'file'; columns: {', '.join(rows.frame.columns)}"
+        raise DataError(Problem("no column but the target is numeric", where=where, mend=mend))
+    both = [name for name in targets if name in features]
+    if both:
+        raise ConfigError(Problem(f"'{both[0]}' is a feature and the target", where, "leave one of them out"))
+
+
+def _targets(
+    rows: Table, target: str | list[str], kind: TargetKind, problems: list[Problem]
+) -> tuple[Array, tuple[str, ...]]:
+    """The targets as the manifest holds them, and their names; adds a problem for each bad row."""
+    columns = [target] if isinstance(target, str) else target
+    if not columns:
+        raise ConfigError(Problem("'target' of table names no column", where="data.source"))
+    if kind == "value":
+        values = [numbers(rows, name, problems) for name in columns]
+        with np.errstate(over="ignore"):
+            return np.stack(values, axis=1).astype(np.float32), tuple(columns)
+    if kind == "class":
+        if len(columns) > 1:
+            mend = "name one column, or use task: multilabel"
+            raise ConfigError(Problem("a class is one column", where="data.source.target", mend=mend))
+        found = len(problems)
+        classes = required_texts(rows, columns[0], problems)
+        if len(problems) > found:
+            return np.zeros(len(rows), np.int64), ()
+        return class_targets(classes, f"{rows.path}, column '{columns[0]}'")
+    if isinstance(target, str) and not _are_bits(rows, target):
+        return _listed_labels(rows, target)
+    return np.stack([_bits(rows, name, problems) for name in columns], axis=1), tuple(columns)
+
+
+def _are_bits(rows: Table, column: str) -> bool:
+    if rows.frame[column].dtype.is_nested():
+        return False
+    return bool(texts(rows, column).drop_nulls().is_in(list(_BITS)).all())
+
+
+def _bits(rows: Table, column: str, problems: list[Problem]) -> Array:
+    """A column of 0 and 1 as uint8 [N]."""
+    written = texts(rows, column)
+    bits = written.str.to_lowercase().replace_strict(_BITS, default=None, return_dtype=pl.UInt8)
+    for row in bits.is_null().arg_true().to_list():
+        what = f"'{column}' is empty" if written[row] is None else f"'{column}' is '{written[row]}'"
+        problems.append(Problem(what, where=rows.place(row), mend="write 0 or 1"))
+    return bits.fill_null(0).to_numpy()
+
+
+def _listed_labels(rows: Table, column: str) -> tuple[Array, tuple[str, ...]]:
+    """A column that lists its labels, as text or as lists of texts -> (uint8 [N, L], the labels)."""
+    if rows.frame[column].dtype.is_nested():
+        listed = [{str(label) for label in cell or ()} for cell in rows.frame[column].to_list()]
+    else:
+        cells = texts(rows, column).fill_null("").str.replace_all("|", ";", literal=True).to_list()
+        listed = [{label.strip() for label in cell.split(";")} - {""} for cell in cells]
+    names = sort_names(label for labels in listed for label in labels)
+    if not names:
+        raise DataError(Problem(f"column '{column}' names no label at all", where=str(rows.path)))
+    index = {name: number for number, name in enumerate(names)}
+    values = np.zeros((len(listed), len(names)), np.uint8)
+    for row, labels in enumerate(listed):
+        values[row, [index[label] for label in labels]] = 1
+    return values, names
+
+
+def _image_paths(
+    rows: Table, column: str, root: Path, problems: list[Problem]
+) -> tuple[list[str], list[str]]:
+    """FILENAME and path of each row's image; adds a problem for each that is missing, doubled or outside."""
+    written = required_texts(rows, column, problems).to_list()
+    real_root = os.path.realpath(root)
+    real_folder = cache(os.path.realpath)  # many files share a folder
+    first: dict[str, int] = {}
+    filenames = []
+    for row, text in enumerate(written):
+        path = os.path.join(root, text)
+        filename = os.path.relpath(path, root).replace(os.sep, "/") if text else ""
+        filenames.append(filename)
+        if text:
+            what, mend = _wrong_file(path, real_root, real_folder(os.path.dirname(path)))
+            if filename in first:
+                what, mend = f"is listed at {rows.place(first[filename])} already", "keep one of the two rows"
+            if what:
+                problems.append(Problem(f"'{text}' {what}", where=rows.place(row), mend=mend))
+            first.setdefault(filename, row)
+    return filenames, [os.path.join(root, filename) for filename in filenames]
+
+
+def _wrong_file(path: str, real_root: str, real_folder: str) -> tuple[str, str]:
+    """What is wrong with an image's path, and the mend; both empty where nothing is."""
+    outside = f"lies outside {real_root}", "set 'root' of the source to a folder that holds all files"
+    inside = os.path.join(real_root, "")
+    if not os.path.join(real_folder, "").startswith(inside):
+        return outside
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            if not os.path.realpath(path).startswith(inside):
+                return outside
+            mode = os.stat(path).st_mode
+    except (OSError, ValueError):  # a null byte in the path
+        return "does not exist", f"looked for {path}"
+    if not stat.S_ISREG(mode):
+        return "is no file", "name image files"
+    if not is_image(path):
+        return "is no image by its ending", f"use one of {', '.join(sorted(IMAGE_SUFFIXES))}"
+    return "", ""

@@ -1,0 +1,291 @@
+"""Which rows train, which validate and which test: disjoint, decided once, by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from epochal.config.component import Component, Registry
+from epochal.data.draws import key_integer
+from epochal.data.manifest import Array, Manifest
+from epochal.data.problems import raise_problems
+from epochal.data.tables import Table, read_table, split_words, texts
+from epochal.errors import ConfigError, DataError, Problem
+
+_HERE = "epochal.data.split"
+_PLACES = ("train", "val", "test")
+_WHERE = "data.split"
+
+SPLITS = Registry(
+    kind="split",
+    names={name: f"{_HERE}:{name}" for name in ("column", "file", "grouped", "random")},
+)
+"""The splits by name; a function (manifest, seed, its own arguments) -> Split."""
+
+SUPPLIED = ("manifest", "seed")
+"""What the system passes to a split itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Row numbers of the manifest, sorted int64 arrays without a row in common; ``test`` may be empty.
+
+    origin: what made it, in words.
+    """
+
+    train: Array
+    val: Array
+    test: Array
+    origin: str
+
+    def names(self) -> Iterator[str]:
+        """The names of the splits that have rows, in the order train, val, test."""
+        return (name for name in _PLACES if len(self.rows(name)))
+
+    def rows(self, name: str) -> Array:
+        """The rows of ``train``, ``val`` or ``test``."""
+        return {"train": self.train, "val": self.val, "test": self.test}[name]
+
+
+def build_split(component: Component | None, manifest: Manifest, seed: int) -> Split:
+    """The split that a component names; None is the data's own split, or a random one where it has none.
+
+    Raises DataError where train or val is left empty, or a class has no row to train on.
+    """
+    if component is None:
+        component = Component(name="random" if manifest.splits is None else "column")
+    function = SPLITS.resolve(component.name)
+    split = function(manifest, seed, **component.arguments)
+    if not isinstance(split, Split):
+        what = f"'{component.name}' returns a {type(split).__name__}"
+        raise ConfigError(Problem(what, where=_WHERE, mend="return an epochal.data.split.Split"))
+    _check(split, manifest)
+    return split
+
+
+def split_table(split: Split, manifest: Manifest) -> pl.DataFrame:
+    """INDEX, FILENAME and SPLIT of every row that is in a split, by INDEX; ``file`` reads it back."""
+    rows = np.concatenate([split.rows(name) for name in _PLACES])
+    names = [name for name in _PLACES for _ in split.rows(name)]
+    frame = pl.DataFrame(
+        {
+            "INDEX": rows,
+            "FILENAME": manifest.filenames.gather(rows),
+            "SPLIT": pl.Series(names, dtype=pl.String),
+        }
+    )
+    return frame.sort("INDEX")
+
+
+def random(
+    manifest: Manifest, seed: int, *, val: float = 0.1, test: float = 0.2, stratify: bool = True
+) -> Split:
+    """Rows drawn at random; ``stratify`` gives every split each class in the same proportion."""
+    shares = _shares(val, test)
+    strata = np.zeros(len(manifest), np.int64)
+    names: tuple[str, ...] = ("the data",)
+    if stratify and manifest.target_kind == "class":
+        strata, names = manifest.targets, manifest.names
+    placed = _stratified(strata, names, shares, _generator(seed))
+    words = f"random(val={val}, test={test}, stratify={str(stratify).lower()})"
+    return _from_places(placed, words)
+
+
+def grouped(manifest: Manifest, seed: int, *, val: float = 0.1, test: float = 0.2) -> Split:
+    """Whole groups drawn, so that none is in two splits; rows and classes as near the shares as groups allow.
+
+    Each group in turn, the largest first, goes where it brings the counts of rows (by class, where there
+    are classes) nearest to what the shares ask for, in the sum of squares.
+    """
+    shares = _shares(val, test)
+    if manifest.groups is None:
+        mend = "name the column of groups as 'group' of the source"
+        raise DataError(Problem("the data has no groups", where=_WHERE, mend=mend))
+    group = manifest.groups.rank("dense").to_numpy().astype(np.int64) - 1
+    count = int(group.max()) + 1
+    if count < len(shares):
+        mend = "add groups, set test: 0, or split at random"
+        raise DataError(Problem(f"{count} groups can't fill {len(shares)} splits", where=_WHERE, mend=mend))
+    by_class = manifest.target_kind == "class"
+    strata = manifest.targets if by_class else np.zeros(len(manifest), np.int64)
+    sizes = np.zeros((count, int(strata.max()) + 1))
+    np.add.at(sizes, (group, strata), 1)
+    sizes = np.column_stack([sizes, sizes.sum(axis=1)])
+    sizes /= np.maximum(sizes.sum(axis=0), 1)  # each class counts alike, and so do all rows together
+
+    order = _generator(seed).permutation(count)
+    order = order[np.argsort(-sizes[order].sum(axis=1), kind="stable")]
+    place = np.full(count, -1)
+    lack = np.array(list(shares.values()))[:, None] * np.ones(sizes.shape[1])
+    for index in order:
+        # the change of the sum of squared lacks, for each split
+        change = (sizes[index] * (sizes[index] - 2 * lack)).sum(axis=1)
+        place[index] = int(np.argmin(change))
+        lack[place[index]] -= sizes[index]
+    for empty in set(range(len(shares))) - set(place.tolist()):
+        members = np.bincount(place, minlength=len(shares))
+        movable = [index for index in order[::-1] if members[place[index]] > 1]
+        place[movable[0]] = empty  # the smallest group that leaves none empty behind
+    placed = np.array(list(shares))[place[group]]
+    return _from_places(placed, f"grouped(val={val}, test={test})")
+
+
+def file(manifest: Manifest, seed: int, *, path: str | Path, partial: bool = False) -> Split:  # noqa: ARG001
+    """A table with the columns SPLIT, and FILENAME or INDEX; FILENAME counts where it has both.
+
+    partial: rows of the data that the file does not list are left out; otherwise they are an error.
+    """
+    table = read_table(path)
+    columns = {name.upper(): name for name in table.frame.columns}
+    key = "FILENAME" if "FILENAME" in columns else "INDEX"
+    if "SPLIT" not in columns or key not in columns:
+        what = f"it needs the columns SPLIT, and FILENAME or INDEX; it has {', '.join(table.frame.columns)}"
+        raise DataError(Problem(what, where=str(table.path)))
+    problems: list[Problem] = []
+    places = split_words(table, columns["SPLIT"], problems)
+    keys = manifest.filenames.to_list() if key == "FILENAME" else [str(row) for row in range(len(manifest))]
+    rows = _listed_rows(table, columns[key], {text: row for row, text in enumerate(keys)}, problems)
+    placed = np.full(len(manifest), "", dtype=object)
+    for row, place in zip(rows, places, strict=True):
+        if row >= 0:
+            placed[row] = place
+    left = [] if partial else sorted(set(range(len(manifest))) - set(rows))
+    mend = "list it, or set partial: true to leave such rows out"
+    problems += [Problem(f"'{keys[row]}' is not listed", where=str(table.path), mend=mend) for row in left]
+    raise_problems(problems)
+    return _from_places(placed, f"file {path}")
+
+
+def column(manifest: Manifest, seed: int, *, val: float = 0.1) -> Split:
+    """The split that came with the data; where it has no val rows, the share ``val`` of train is drawn."""
+    if manifest.splits is None:
+        mend = "use random, or name the column of splits as 'split' of the source"
+        raise DataError(Problem("the data comes without a split", where=_WHERE, mend=mend))
+    placed = manifest.splits.to_numpy().astype(object)
+    if (placed == "val").any():
+        return _from_places(placed, "column")
+    shares = _shares(val, 0.0)
+    train = np.flatnonzero(placed == "train")
+    if len(train) == 0:
+        raise DataError(Problem("no row of the data is a train row", where=_WHERE))
+    strata: Array = np.zeros(len(train), np.int64)
+    names: tuple[str, ...] = ("the train rows",)
+    if manifest.target_kind == "class":
+        strata, names = manifest.targets[train], manifest.names
+    placed[train] = _stratified(strata, names, shares, _generator(seed))
+    return _from_places(placed, f"column(val={val})")
+
+
+def _listed_rows(
+    table: Table, column_name: str, known: Mapping[str, int], problems: list[Problem]
+) -> list[int]:
+    """The data's row of each row of a split file; adds a problem where there is none or it came before."""
+    rows: list[int] = []
+    first: dict[int, int] = {}
+    for line, text in enumerate(texts(table, column_name)):
+        row = known.get(text, -1)
+        if row < 0:
+            what = f"'{column_name}' is empty" if text is None else f"the data has no '{text}'"
+            problems.append(Problem(what, where=table.place(line), mend="take the row out, or mend its name"))
+        elif row in first:
+            what = f"'{text}' is listed at {table.place(first[row])} already"
+            problems.append(Problem(what, where=table.place(line), mend="keep one of the two rows"))
+        first.setdefault(row, line)
+        rows.append(row)
+    return rows
+
+
+def _shares(val: float, test: float) -> dict[str, float]:
+    """The splits that are asked for, and their shares of the rows."""
+    if not (0 < val < 1 and 0 <= test < 1 and val + test < 1):
+        mend = "val must be above 0, test 0 or above, and both together under 1"
+        raise DataError(Problem(f"val: {val}, test: {test} leave no sound split", where=_WHERE, mend=mend))
+    shares = {"train": 1 - val - test, "val": val, "test": test}
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def _stratified(
+    strata: Array, names: tuple[str, ...], shares: Mapping[str, float], generator: np.random.Generator
+) -> Array:
+    """The split of each row, objects [N]: the shares of each stratum, with a row or more in each split."""
+    sizes = np.bincount(strata, minlength=len(names))
+    few = [index for index in np.flatnonzero(sizes < len(shares)) if sizes[index]]
+    one = len(names) == 1
+    mend = "add rows" + (", or set test: 0" if one else ", leave the class out, or set stratify: false")
+    raise_problems(
+        [
+            Problem(
+                f"{names[index] if one else f'class {names[index]!r}'} has {sizes[index]} rows "
+                f"for {len(shares)} splits",
+                where=_WHERE,
+                mend=mend,
+            )
+            for index in few
+        ]
+    )
+    counts = {name: np.maximum(_apportioned(sizes * shares[name]), sizes > 0) for name in shares}
+    others = [name for name in shares if name != "train"]
+    for index in np.flatnonzero(sizes):
+        while sum(counts[name][index] for name in others) >= sizes[index]:  # train keeps a row
+            largest = max(others, key=lambda name: int(counts[name][index]))
+            counts[largest][index] -= 1
+    order = generator.permutation(len(strata))
+    order = order[np.argsort(strata[order], kind="stable")]
+    rank = np.arange(len(strata)) - (np.cumsum(sizes) - sizes)[strata[order]]
+    placed = np.full(len(strata), "train", dtype=object)
+    bound = np.zeros(len(names), np.int64)
+    for name in others:
+        within = (rank >= bound[strata[order]]) & (rank < (bound + counts[name])[strata[order]])
+        placed[order[within]] = name
+        bound += counts[name]
+    return placed
+
+
+def _apportioned(wanted: Array) -> Array:
+    """Whole numbers that sum to the rounded sum of ``wanted``, by the method of largest remainders."""
+    counts = np.floor(wanted).astype(np.int64)
+    missing = int(np.rint(wanted.sum())) - int(counts.sum())
+    counts[np.argsort(counts - wanted, kind="stable")[:missing]] += 1
+    return counts
+
+
+def _generator(seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key_integer(seed, 0x5B117)))
+
+
+def _from_places(placed: Array, origin: str) -> Split:
+    train, val, test = (np.flatnonzero(placed == name).astype(np.int64) for name in _PLACES)
+    return Split(train, val, test, origin)
+
+
+def _check(split: Split, manifest: Manifest) -> None:
+    """DataError where a split can't be trained on: empty, overlapping, or a class that is never trained."""
+    rows = np.concatenate([split.train, split.val, split.test])
+    outside = rows[(rows < 0) | (rows >= len(manifest))]
+    if len(outside):
+        what = f"row {outside[0]} is not among the {len(manifest):,} rows of the data"
+        raise DataError(Problem(what, where=f"{_WHERE} ({split.origin})"))
+    problems = [
+        Problem(f"{name} has no row", where=f"{_WHERE} ({split.origin})", mend="give it rows")
+        for name in ("train", "val")
+        if len(split.rows(name)) == 0
+    ]
+    if len(np.unique(rows)) < len(rows):
+        problems.append(Problem("a row is in two splits", where=f"{_WHERE} ({split.origin})"))
+    if manifest.target_kind == "class":
+        sizes = np.bincount(manifest.targets, minlength=len(manifest.names))
+        trained = np.bincount(manifest.targets[split.train], minlength=len(manifest.names))
+        mend = "add rows, leave the class out, or split otherwise"
+        problems += [
+            Problem(
+                f"class '{manifest.names[index]}' ({sizes[index]} rows) has no row in train",
+                where=f"{_WHERE} ({split.origin})",
+                mend=mend,
+            )
+            for index in np.flatnonzero(trained == 0)
+        ]
+    raise_problems(problems)

@@ -1,0 +1,184 @@
+"""Statistics of the training split, and the normalisation that they give."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epochal.data.cache import Samples, to_unit
+from epochal.data.config import Constants, DataConfig
+from epochal.data.manifest import Array, Manifest, TargetKind
+from epochal.errors import DataError, Problem
+
+_CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of the training split alone.
+
+    count: samples. mean, std, minimum, maximum: one number a channel (images), a feature (vectors) or in
+    all (other shapes); image values in [0, 1]. std is the population's (divided by n).
+    target_counts: samples of each class or label; empty for values.
+    target_mean, target_std: of each target column; empty unless targets are values.
+    """
+
+    count: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    minimum: tuple[float, ...]
+    maximum: tuple[float, ...]
+    target_counts: tuple[int, ...] = ()
+    target_mean: tuple[float, ...] = ()
+    target_std: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists and numbers."""
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Statistics:
+        """Read back what ``to_json`` gave."""
+        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        return cls(**fields)
+
+
+def measure(samples: Samples, manifest: Manifest, rows: Array) -> Statistics:
+    """The statistics of these rows; nothing else is looked at."""
+    if samples.array is not None and samples.dtype == np.uint8 and len(samples.shape) == 3:
+        inputs = _measure_bytes(samples.array, rows, samples.shape[0])
+    else:
+        inputs = _measure_floats(samples, rows)
+    targets = manifest.targets[rows]
+    if manifest.target_kind == "class":
+        counts = np.bincount(targets, minlength=len(manifest.names))
+        return Statistics(len(rows), *inputs, target_counts=tuple(counts.tolist()))
+    if manifest.target_kind == "labels":
+        return Statistics(len(rows), *inputs, target_counts=tuple(targets.sum(axis=0, dtype=int).tolist()))
+    mean, std = targets.mean(axis=0, dtype=np.float64), targets.std(axis=0, dtype=np.float64)
+    return Statistics(len(rows), *inputs, target_mean=tuple(mean.tolist()), target_std=tuple(std.tolist()))
+
+
+def targets_like(statistics: Statistics, kind: TargetKind) -> Array:
+    """Targets with the counts of the training split, in another order: enough to weigh a loss by them.
+
+    ``class``: int64 [N]; ``labels``: uint8 [N, L]; ``value``: float32 [0, T], by which no loss is weighed.
+    """
+    counts = np.array(statistics.target_counts, np.int64)
+    if kind == "class":
+        return np.repeat(np.arange(len(counts)), counts)
+    if kind == "labels":
+        return (np.arange(statistics.count)[:, None] < counts).astype(np.uint8)
+    return np.zeros((0, len(statistics.target_mean)), np.float32)
+
+
+_Moments = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+
+
+def _measure_bytes(array: Array, rows: Array, channels: int) -> _Moments:
+    """Moments from exact counts of the 256 byte values: no rounding, whatever the order of samples."""
+    counts = np.zeros((channels, 256), np.int64)
+    for chunk in _chunks(rows):
+        images = array[chunk]
+        for channel in range(channels):
+            counts[channel] += np.bincount(images[:, channel].ravel(), minlength=256)
+    values = np.arange(256) / 255
+    total = counts.sum(axis=1)
+    mean = counts @ values / total
+    std = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(axis=1) / total)
+    present = [values[row > 0] for row in counts]
+    low, high = [float(row.min()) for row in present], [float(row.max()) for row in present]
+    return tuple(mean.tolist()), tuple(std.tolist()), tuple(low), tuple(high)
+
+
+def _measure_floats(samples: Samples, rows: Array) -> _Moments:
+    """Moments of channels or features, joined chunk by chunk (Chan, Golub & LeVeque 1979)."""
+    count = 0
+    mean = squares = low = high = np.zeros(1)
+    for chunk in _chunks(rows):
+        block = (
+            samples.array[chunk] if samples.array is not None else np.stack([samples.read(r) for r in chunk])
+        )
+        values = _by_channel(to_unit(block).astype(np.float64), samples.shape)
+        n, m = len(values), values.mean(axis=0)
+        s = ((values - m) ** 2).sum(axis=0)
+        if count == 0:
+            mean, squares, low, high = m, s, values.min(axis=0), values.max(axis=0)
+        else:
+            delta = m - mean
+            mean = mean + delta * n / (count + n)
+            squares = squares + s + delta**2 * count * n / (count + n)
+            low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
+        count += n
+    std = np.sqrt(squares / count)
+    return tuple(mean.tolist()), tuple(std.tolist()), tuple(low.tolist()), tuple(high.tolist())
+
+
+def _by_channel(block: Array, shape: tuple[int, ...]) -> Array:
+    """Values of a block of samples [B, *shape] as a table with one column a channel or feature."""
+    if len(shape) == 3:
+        return block.transpose(0, 2, 3, 1).reshape(-1, shape[0])
+    return block if len(shape) == 1 else block.reshape(-1, 1)
+
+
+def _chunks(rows: Array) -> Iterator[Array]:
+    for start in range(0, len(rows), _CHUNK):
+        yield rows[start : start + _CHUNK]
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """(x - shift) / scale, on float inputs in the units of the statistics.
+
+    shift, scale: float32, [C, 1, 1] for images, [F] for vectors, [1] otherwise.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Normalise a batch [B, ...]; what is not float (token ids, say) passes as it is."""
+        if not inputs.is_floating_point():
+            return inputs
+        return (inputs - self.shift) / self.scale
+
+    def invert(self, inputs: Tensor) -> Tensor:
+        """From normalised inputs back to the units of the statistics, for pictures."""
+        return inputs * self.scale + self.shift
+
+    def to(self, device: torch.device) -> Normalizer:
+        """The same on another device."""
+        return Normalizer(self.shift.to(device), self.scale.to(device))
+
+
+def build_normalizer(config: DataConfig, statistics: Statistics, shape: tuple[int, ...]) -> Normalizer:
+    """The normalisation that the configuration asks for; constant channels are only shifted."""
+    if isinstance(config.normalize, Constants):
+        shift, scale = list(config.normalize.mean), list(config.normalize.std)
+        for name, values in (("mean", shift), ("std", scale)):
+            if len(values) not in (1, len(statistics.mean)):
+                raise DataError(
+                    Problem(
+                        f"{name} has {len(values)} numbers, the samples have {len(statistics.mean)} channels",
+                        where="data.normalize",
+                        mend="write one number, or one a channel",
+                    )
+                )
+    elif config.normalize == "standard":
+        shift, scale = list(statistics.mean), list(statistics.std)
+    elif config.normalize == "minmax":
+        shift = list(statistics.minimum)
+        scale = [high - low for low, high in zip(statistics.minimum, statistics.maximum, strict=True)]
+    else:
+        shift, scale = [0.0], [1.0]
+    scale = [entry if entry > 1e-12 and math.isfinite(entry) else 1.0 for entry in scale]
+    view = (-1, 1, 1) if len(shape) == 3 else (-1,)
+    return Normalizer(torch.tensor(shift).reshape(view), torch.tensor(scale).reshape(view))

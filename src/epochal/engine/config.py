@@ -1,0 +1,108 @@
+"""The sections ``optimizer``, ``scheduler``, ``training`` and ``compute`` of the configuration."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from epochal.config.component import Component
+from epochal.config.section import Section
+
+_SPAN = re.compile(r"^\s*(\d+)\s*(steps?|epochs?)\s*$")
+
+
+def _span(value: int | str) -> int | str:
+    if isinstance(value, str) and not _SPAN.match(value):
+        raise ValueError("expected a number of steps, or text such as '500 steps' or '2 epochs'")
+    return value
+
+
+Span = Annotated[int | str, AfterValidator(_span)]
+"""Optimiser steps as a number, or ``"500 steps"``, ``"2 epochs"``."""
+
+
+def steps_of(span: int | str, steps_per_epoch: int) -> int:
+    """A span in optimiser steps."""
+    if isinstance(span, int):
+        return span
+    match = _SPAN.match(span)
+    assert match is not None, "validated when the configuration was read"
+    return int(match[1]) * (steps_per_epoch if match[2].startswith("epoch") else 1)
+
+
+class OptimizerConfig(Component):
+    """Any torch.optim class with its own arguments, and parameter groups."""
+
+    no_decay: bool = Field(default=False, description="no weight decay on biases and normalisation layers")
+    backbone_lr: float | None = Field(
+        default=None, gt=0, description="the learning rate of everything but the classifier"
+    )
+    groups: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="[{parameters: 'features.*', lr: 1e-4}, ...]: options by name; the first match wins",
+    )
+
+
+class SchedulerConfig(Component):
+    """Any torch.optim.lr_scheduler class with its own arguments; lengths left out are filled in."""
+
+    per: Literal["auto", "step", "epoch"] = Field(
+        default="auto",
+        description="when it steps; auto: each step for OneCycleLR and CyclicLR, else each epoch",
+    )
+    warmup: Span = Field(default=0, description="linear warm-up before it: steps, or '2 epochs'")
+
+
+class EarlyStoppingConfig(Section):
+    """Stop when the monitored score no longer gets better."""
+
+    patience: int = Field(ge=1, description="epochs without a better score before training stops")
+    min_delta: float = Field(default=0.0, ge=0, description="how much better counts as better")
+
+
+class CheckpointConfig(Section):
+    """When the whole state of training is written."""
+
+    every: Literal["epoch"] = Field(default="epoch", description="how often the last checkpoint is written")
+
+
+class TrainingConfig(Section):
+    """The loop."""
+
+    epochs: int = Field(default=10, ge=1, description="passes over the training split")
+    accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one optimiser step")
+    gradient_clip: float | None = Field(default=None, gt=0, description="largest norm of the gradient")
+    ema: float | None = Field(
+        default=None, gt=0, lt=1, description="decay of an average of the weights, used for evaluation"
+    )
+    early_stopping: EarlyStoppingConfig | None = Field(
+        default=None, description="{patience: epochs}; stops when the monitored score no longer gets better"
+    )
+    monitor: str | None = Field(
+        default=None, description="the score that chooses the best checkpoint, such as val/accuracy"
+    )
+    monitor_direction: Literal["auto", "max", "min"] = Field(
+        default="auto", description="which way is better; auto knows every score of epochal's own"
+    )
+    checkpoint: CheckpointConfig = Field(default=CheckpointConfig(), description="{every: epoch}")
+    log_every: int = Field(
+        default=50, ge=1, description="optimiser steps between lines of the loss of a step"
+    )
+
+
+class ComputeConfig(Section):
+    """Where and how numbers are computed."""
+
+    device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        default="auto", description="auto: bfloat16 on GPUs that have it, float16 on older ones, else float32"
+    )
+    threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        default="auto", description="threads of a CPU operation"
+    )
+    compile: bool = Field(default=False, description="torch.compile the model")
+    deterministic: bool = Field(default=True, description="only operations that repeat bit for bit")
+    processes: Literal[1] = Field(default=1, description="training processes; one, for now")
+    strategy: Literal["auto"] = Field(default="auto", description="how several processes share the work")

@@ -1,0 +1,150 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from epochal.data.batches import Batches
+from epochal.engine.compute import Compute
+from epochal.engine.config import TrainingConfig
+from epochal.engine.interruption import Interruption
+from epochal.engine.state import Counters, TrainState
+from epochal.engine.step import backward, optimizer_step
+from epochal.errors import Problem, RunError
+from epochal.tasks.scores import Scores
+from epochal.tasks.task import Task
+
+Validate = Callable[[], Scores]
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The score that everything follows: the best checkpoint, early stopping, plateau schedules.
+
+    name: ``val/accuracy``, ``train/loss``, ... direction: which way is better.
+    """
+
+    name: str
+    direction: Literal["max", "min"]
+
+    def better(self, score: float, best: float | None, min_delta: float = 0.0) -> bool:
+        """Whether a score beats the best one by more than ``min_delta``."""
+        if best is None:
+            return True
+        return score > best + min_delta if self.direction == "max" else score < best - min_delta
+
+
+class Hook:
+    """What happens beside training; both methods do nothing unless they are written."""
+
+    def after_step(self, state: TrainState, loss: Tensor) -> None:
+        """After an optimiser step. Reading ``loss`` waits for the device."""
+
+    def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
+        """After validation. row: the epoch's numbers, ``train/loss``, ``val/accuracy``, ..."""
+
+
+def fit(
+    state: TrainState,
+    task: Task,
+    batches: Batches,
+    validate: Validate,
+    config: TrainingConfig,
+    compute: Compute,
+    monitor: Monitor,
+    interruption: Interruption,
+    hooks: Sequence[Hook],
+) -> None:
+    """Train from where ``state`` stands to the last epoch.
+
+    ::
+
+        for each epoch that is left:
+            for each batch that is left of it:
+                forward, loss, backward
+                every ``accumulate`` batches: clip, optimiser step, average, schedule; hooks
+            validate; schedule; hooks
+            stop early if the monitored score no longer gets better
+
+    Raises Interrupted after the step in which a signal came, and RunError when the loss is not finite.
+    """
+    counters = state.counters
+    state.model.train()
+    while counters.epoch < config.epochs and not _exhausted(state, config):
+        left = len(batches) - counters.batch
+        for batch in batches.epoch(counters.epoch, start=counters.batch):
+            loss = backward(
+                state, task, batch, compute, share=1 / _group(counters.batch, len(batches), config)
+            )
+            counters.batch += 1
+            left -= 1
+            if counters.batch % config.accumulate == 0 or left == 0:
+                optimizer_step(state, config.gradient_clip)
+                for hook in hooks:
+                    hook.after_step(state, loss)
+                if left:
+                    interruption.check()
+        row = _close_epoch(state, validate, monitor)
+        is_best = _follow(counters, monitor, row[monitor.name], config)
+        for hook in hooks:
+            hook.after_epoch(state, row, is_best)
+        interruption.check()
+
+
+def _group(batch: int, total: int, config: TrainingConfig) -> int:
+    """How many batches share the optimiser step that this batch belongs to; the last may have fewer."""
+    first = batch - batch % config.accumulate
+    return min(config.accumulate, total - first)
+
+
+def _close_epoch(state: TrainState, validate: Validate, monitor: Monitor) -> dict[str, float]:
+    """The epoch's numbers, and the schedule's step on them; the state then stands at the next epoch."""
+    counters = state.counters
+    count = float(state.running.pop("count"))
+    rate = state.schedule.rate
+    row = {f"train/{name}": float(total) / count for name, total in state.running.items()}
+    state.running = {}
+    if not math.isfinite(row["train/loss"]):
+        raise RunError(
+            Problem(
+                f"the training loss became {row['train/loss']} in epoch {counters.epoch + 1}",
+                mend="lower optimizer.lr, set training.gradient_clip, or use compute.precision=float32",
+            )
+        )
+    row |= {f"val/{name}": value for name, value in validate().overall.items()}
+    row["train/lr"] = rate
+    if monitor.name not in row:
+        raise RunError(
+            Problem(
+                f"there is no score '{monitor.name}' to follow",
+                where="training.monitor",
+                mend="this run's scores: " + ", ".join(sorted(row)),
+            )
+        )
+    state.schedule.after_epoch(row[monitor.name])
+    counters.epoch += 1
+    counters.batch = 0
+    return row
+
+
+def _follow(counters: Counters, monitor: Monitor, score: float, config: TrainingConfig) -> bool:
+    """Remember the score of the epoch that just ended; true where it is the best so far."""
+    is_best = monitor.better(score, counters.best)
+    if is_best:
+        counters.best, counters.best_epoch = score, counters.epoch
+    min_delta = config.early_stopping.min_delta if config.early_stopping else 0.0
+    if monitor.better(score, counters.mark, min_delta):
+        counters.mark, counters.mark_epoch = score, counters.epoch
+    return is_best
+
+
+def _exhausted(state: TrainState, config: TrainingConfig) -> bool:
+    """Whether early stopping has waited long enough."""
+    if config.early_stopping is None:
+        return False
+    return state.counters.epoch - state.counters.mark_epoch >= config.early_stopping.patience

@@ -1,0 +1,121 @@
+"""Every torch.optim class by name, with parameter groups."""
+
+from __future__ import annotations
+
+import fnmatch
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from epochal.config.component import Registry, check_arguments
+from epochal.engine.config import OptimizerConfig
+from epochal.errors import ConfigError, Problem
+from epochal.models.pretrained import classifier_parameters
+
+SUPPLIED = ("params",)
+_NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+_FUSED_ON_CPU = ("Adam", "AdamW", "SGD", "Adagrad")
+
+
+def _torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
+    base = torch.optim.Optimizer
+    found = {name: value for name, value in vars(torch.optim).items() if inspect.isclass(value)}
+    return {name: value for name, value in found.items() if issubclass(value, base) and value is not base}
+
+
+def _find(name: str) -> Callable[..., Any] | None:
+    by_lower = {known.lower(): value for known, value in _torch_optimizers().items()}
+    return by_lower.get(name.lower())
+
+
+def _names() -> Iterable[str]:
+    return _torch_optimizers()
+
+
+OPTIMIZERS = Registry("optimizer", {}, _find, _names)
+
+
+def check_optimizer(config: OptimizerConfig) -> list[tuple[str, Problem]]:
+    """What is wrong with the section, as (argument, problem), before anything is built."""
+    function = OPTIMIZERS.resolve(config.name)
+    name = getattr(function, "__name__", config.name)
+    if name == "LBFGS":
+        return [("name", Problem("LBFGS evaluates a batch several times a step, which the loop doesn't do"))]
+    problems = check_arguments(function, name, config.arguments, SUPPLIED)
+    for position, group in enumerate(config.groups):
+        options = {key: value for key, value in group.items() if key != "parameters"}
+        if "parameters" not in group:
+            problems.append((f"groups.{position}", Problem("a group needs 'parameters', a pattern of names")))
+        found = check_arguments(function, name, {**config.arguments, **options}, SUPPLIED)
+        problems += [(f"groups.{position}.{key}", problem) for key, problem in found if key in options]
+    if config.no_decay and "weight_decay" not in inspect.signature(function).parameters:
+        problems.append(("no_decay", Problem(f"{name} has no weight decay", mend="leave no_decay out")))
+    return problems
+
+
+def build_optimizer(config: OptimizerConfig, model: nn.Module) -> torch.optim.Optimizer:
+    """The optimizer over every parameter that asks for a gradient, in groups."""
+    function = OPTIMIZERS.resolve(config.name)
+    arguments = config.arguments
+    name = getattr(function, "__name__", "")
+    # one fused kernel a step instead of a dozen; the CPU has it for some classes only
+    if name in _FUSED_ON_CPU and not {"fused", "foreach", "differentiable"} & arguments.keys():
+        arguments["fused"] = True
+    groups = parameter_groups(config, model)
+    try:
+        optimizer = function(groups, **arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(Problem(f"{name or config.name}: {error}", where="optimizer")) from None
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ConfigError(Problem(f"'{config.name}' gave no torch.optim.Optimizer", where="optimizer"))
+    return optimizer
+
+
+def parameter_groups(config: OptimizerConfig, model: nn.Module) -> list[dict[str, Any]]:
+    """Parameters by the options that hold for them: ``groups``, ``backbone_lr``, ``no_decay``."""
+    head = classifier_parameters(model) if config.backbone_lr is not None else set()
+    undecayed = _undecayed(model) if config.no_decay else set()
+    grouped: dict[tuple[tuple[str, str], ...], dict[str, Any]] = {}
+    used: set[int] = set()
+    for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        options: dict[str, Any] = {}
+        if config.backbone_lr is not None and name not in head:
+            options["lr"] = config.backbone_lr
+        if name in undecayed:
+            options["weight_decay"] = 0.0
+        for position, group in enumerate(config.groups):
+            if fnmatch.fnmatchcase(name, str(group["parameters"])):
+                options |= {key: value for key, value in group.items() if key != "parameters"}
+                used.add(position)
+                break
+        key = tuple(sorted((option, repr(value)) for option, value in options.items()))
+        grouped.setdefault(key, {"params": [], **options})["params"].append(parameter)
+    for position, group in enumerate(config.groups):
+        if position not in used:
+            names = ", ".join(name for name, _ in list(model.named_parameters())[:6])
+            raise ConfigError(
+                Problem(
+                    f"no parameter's name matches '{group['parameters']}'",
+                    where=f"optimizer.groups.{position}",
+                    mend=f"names are such as {names}",
+                )
+            )
+    if not grouped:
+        raise ConfigError(Problem("the model has no parameter to train", where="model"))
+    return list(grouped.values())
+
+
+def _undecayed(model: nn.Module) -> set[str]:
+    """Names of biases and of the parameters of normalisation layers."""
+    names = {name for name, _ in model.named_parameters() if name.rsplit(".", 1)[-1] == "bias"}
+    for prefix, module in model.named_modules():
+        if isinstance(module, _NORMS):
+            names |= {
+                f"{prefix}.{name}" if prefix else name for name, _ in module.named_parameters(recurse=False)
+            }
+    return names

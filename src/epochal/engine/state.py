@@ -1,0 +1,125 @@
+"""The state of training: the one list of what a checkpoint holds."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from epochal.engine.checkpoint import flatten, unflatten
+from epochal.engine.ema import Ema
+from epochal.engine.schedules import Schedule
+
+
+@dataclass
+class Counters:
+    """Where training stands, and what it has seen; plain numbers.
+
+    epoch: epochs that are complete, validation included. batch: batches done in the epoch that is not.
+    step: optimiser steps done. best, best_epoch: the best monitored score so far and its epoch (1-based; 0
+    before the first). mark, mark_epoch: the score that early stopping wants beaten, and its epoch.
+    history: bytes of ``metrics.jsonl`` that belong to this state.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    mark: float | None = None
+    mark_epoch: int = 0
+    history: int = 0
+
+
+@dataclass
+class TrainState:
+    """Everything that training changes.
+
+    running: sums over the samples of the current epoch, on the device: ``loss``, ``count``, and what the
+    task keeps.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    scaler: torch.amp.GradScaler
+    ema: Ema | None
+    device: torch.device
+    counters: Counters = field(default_factory=Counters)
+    running: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model that is validated and kept as the best: the average where there is one."""
+        return self.ema.model if self.ema is not None else self.model
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights of ``evaluated`` by their own names."""
+        return dict(self.evaluated.state_dict())
+
+    def to_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors by name, and plain values: all of the state, generators included."""
+        tensors: dict[str, Tensor] = {}
+        values = flatten(
+            {
+                "model": dict(self.model.state_dict()),
+                "ema": self.ema.state_dict() if self.ema is not None else None,
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "scaler": self.scaler.state_dict(),
+                "running": self.running,
+                "counters": vars(self.counters),
+                "generators": _generators(self.device),
+            },
+            "state",
+            tensors,
+        )
+        return tensors, values
+
+    def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
+        """Become the state that a checkpoint holds."""
+        state = unflatten(values, tensors)
+        self.model.load_state_dict(state["model"])
+        if self.ema is not None and state["ema"] is not None:
+            self.ema.model.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        _match_layout(self.optimizer)
+        self.schedule.load_state_dict(state["schedule"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.running = {name: value.to(self.device) for name, value in state["running"].items()}
+        self.counters = Counters(**state["counters"])
+        _restore_generators(state["generators"], self.device)
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Give the optimizer's tensors the memory layout of their parameters, which fused kernels rely on."""
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                entries[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _generators(device: torch.device) -> dict[str, Any]:
+    """The states of the global generators of Python, NumPy and torch."""
+    version, words, gauss = random.getstate()
+    kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
+    return {
+        "python": [version, list(words), gauss],
+        "numpy": [kind, torch.from_numpy(np.asarray(keys).astype(np.int64)), position, has_gauss, cached],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
+
+
+def _restore_generators(state: dict[str, Any], device: torch.device) -> None:
+    version, words, gauss = state["python"]
+    random.setstate((version, tuple(words), gauss))
+    kind, keys, position, has_gauss, cached = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None and device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)

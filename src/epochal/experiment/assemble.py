@@ -1,0 +1,180 @@
+"""From a configuration to the parts of a run; nothing is written to a run folder here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from epochal.config.component import Component
+from epochal.console import Console
+from epochal.data.augment.pipeline import build_augment
+from epochal.data.batches import Batches, Pool, target_tensor
+from epochal.data.statistics import Statistics, targets_like
+from epochal.engine.compute import Compute, choose_compute
+from epochal.engine.loop import Monitor
+from epochal.errors import ConfigError, Problem
+from epochal.experiment.config import ExperimentConfig
+from epochal.experiment.data import Data, assemble_data
+from epochal.experiment.monitor import choose_monitor
+from epochal.losses.build import SINGLE_OUTPUT_LOSSES, build_loss
+from epochal.models.build import build_model
+from epochal.tasks.build import DEFAULT_LOSSES, build_task, task_class
+from epochal.tasks.task import Task, TaskContext
+
+_DEFAULT_MODELS = {"image": "simple_cnn", "vector": "mlp", "tensor": "mlp"}
+_NOT_THE_EXPERIMENT = {
+    "": {"name", "tracking", "paths", "derived"},
+    "data": {"source", "split", "cache", "workers", "evaluation_batch_size"},
+}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The parts of a run, ready to train.
+
+    id: short hash; equal experiments share it, wherever they run.
+    config: with what was left open filled in.
+    """
+
+    id: str
+    config: ExperimentConfig
+    compute: Compute
+    data: Data
+    task: Task
+    model: nn.Module
+    monitor: Monitor
+    train: Batches
+    val: Batches
+    test: Batches
+
+    def batches(self, split: str) -> Batches:
+        """The batches of a split by its name, in the order of rows and never augmented."""
+        return {
+            "train": Batches(self.train.pool, self.train.rows, self.val.size),
+            "val": self.val,
+            "test": self.test,
+        }[split]
+
+
+def assemble(config: ExperimentConfig, console: Console, data: Data | None = None) -> Experiment:
+    """Everything that a run needs, checked to fit together."""
+    compute = choose_compute(config.compute)
+    data = data or assemble_data(config, console)
+    config = fill_in(config, data.source.kind)
+    task = assemble_task(config, data)
+    assert config.model is not None
+    model = build_model(config.model, data.samples.shape, task.outputs, seed=config.seed).to(compute.device)
+    channels_last = len(data.samples.shape) == 3
+    if channels_last:  # convolutions on the CPU and on tensor cores are faster so
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pool = Pool(
+        source=data.source,
+        prepare=data.prepare,
+        samples=data.samples,
+        targets=target_tensor(data.source.manifest),
+        normalizer=data.normalizer.to(compute.device),
+        device=compute.device,
+        seed=config.seed,
+        workers=config.data.workers,
+        channels_last=channels_last,
+    )
+    classes = len(task.names) if task.target == "class" else None
+    augment = build_augment(config.data.augment, data.source.kind, classes)
+    size = config.data.batch_size
+    evaluation_size = config.data.evaluation_batch_size or 4 * size
+    return Experiment(
+        id=experiment_id(config, data),
+        config=config,
+        compute=compute,
+        data=data,
+        task=task,
+        model=model,
+        monitor=choose_monitor(config, task),
+        train=Batches(pool, data.split.train, size, augment),
+        val=Batches(pool, data.split.val, evaluation_size),
+        test=Batches(pool, data.split.test, evaluation_size),
+    )
+
+
+def fill_in(config: ExperimentConfig, kind: str) -> ExperimentConfig:
+    """The configuration with the model and the loss that it leaves to us."""
+    target = task_class(config.task).target
+    return config.model_copy(
+        update={
+            "model": config.model or Component(name=_DEFAULT_MODELS[kind]),
+            "loss": config.loss or Component(name=DEFAULT_LOSSES[target]),
+        }
+    )
+
+
+def assemble_task(config: ExperimentConfig, data: Data) -> Task:
+    """The task, with its loss built from the targets of the training split."""
+    manifest = data.source.manifest
+    assert config.loss is not None
+    targets = targets_like(data.statistics, manifest.target_kind)
+    criterion = build_loss(config.loss, targets, manifest.target_kind, len(manifest.names))
+    criterion = criterion.to(choose_compute(config.compute).device)
+    return build_task(config.task, task_context(config, manifest.names, data.statistics, criterion))
+
+
+def task_context(
+    config: ExperimentConfig, names: tuple[str, ...], statistics: Statistics, criterion: nn.Module | None
+) -> TaskContext:
+    """What the task is told; the same for training and for prediction."""
+    values = len(statistics.target_mean)
+    standard = config.data.normalize_target == "standard"
+    if standard and not values:
+        raise ConfigError(
+            Problem(
+                "only targets that are values can be normalised",
+                where="data.normalize_target",
+                mend="use none",
+            )
+        )
+    single = config.loss is not None and config.loss.name in SINGLE_OUTPUT_LOSSES
+    return TaskContext(
+        names=names,
+        criterion=criterion,
+        single_output=single and len(names) == 2 and task_class(config.task).target == "class",
+        target_shift=statistics.target_mean if standard else (0.0,) * values,
+        target_scale=tuple(s or 1.0 for s in statistics.target_std) if standard else (1.0,) * values,
+    )
+
+
+def experiment_id(config: ExperimentConfig, data: Data) -> str:
+    """Eight hexadecimal digits of what decides the result: settings, data, split, and users' own modules.
+
+    What the data holds counts, not where it lies: the same experiment has one id on every machine.
+    """
+    settings = config.to_plain()
+    for section, keys in _NOT_THE_EXPERIMENT.items():
+        part = settings[section] if section else settings
+        for key in keys:
+            part.pop(key, None)
+    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode())
+    digest.update(data.source.digest.encode())
+    for rows in (data.split.train, data.split.val, data.split.test):
+        digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
+    for module in sorted(_own_modules(settings)):
+        digest.update(inspect.getsource(importlib.import_module(module)).encode())
+    return digest.hexdigest()[:8]
+
+
+def _own_modules(value: Any) -> set[str]:
+    """Modules named as ``package.module:Name`` anywhere in the settings."""
+    if isinstance(value, dict):
+        return set().union(*(_own_modules(entry) for entry in value.values()))
+    if isinstance(value, list):
+        return set().union(*(_own_modules(entry) for entry in value))
+    if not isinstance(value, str) or ":" not in value:
+        return set()
+    module = value.partition(":")[0]
+    return {module} if importlib.util.find_spec(module) else set()

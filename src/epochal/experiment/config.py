@@ -1,0 +1,124 @@
+"""ExperimentConfig: the root of the configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from epochal.config.component import Component
+from epochal.config.load import ConfigText, load, validate
+from epochal.config.section import Section
+from epochal.data.config import DataConfig
+from epochal.engine.config import ComputeConfig, OptimizerConfig, SchedulerConfig, TrainingConfig
+from epochal.errors import ConfigError
+
+_PATH_ARGUMENTS = {"root", "path"}
+
+
+class PathsConfig(Section):
+    """Where files go."""
+
+    runs: str = Field(default="runs", description="run folders go to <runs>/<name>/")
+    cache: str = Field(
+        default="~/.cache/epochal", description="prepared samples, shared by runs; safe to delete"
+    )
+
+
+class ExperimentConfig(Section):
+    """Everything that makes a run: `epochal train FILE`."""
+
+    name: str = Field(description="runs go to runs/<name>/; by default the file's name")
+    seed: int = Field(
+        default=42, ge=0, description="of splits, orders, augmentation, initial weights, dropout"
+    )
+    task: Component = Field(
+        default=Component(name="classification"),
+        description="classification, multilabel, regression, or package.module:Class",
+    )
+    data: DataConfig = Field(description="samples, splits, transforms, batches")
+    model: Component | None = Field(
+        default=None,
+        description="ours, torchvision's or timm's by name, or package.module:Net; "
+        "by default simple_cnn for images and mlp for the rest",
+    )
+    loss: Component | None = Field(
+        default=None,
+        description="a name or package.module:Loss; by default cross_entropy, bce_with_logits or mse",
+    )
+    optimizer: OptimizerConfig = Field(
+        default=OptimizerConfig(name="AdamW", lr=1e-3),
+        description="any torch.optim class and its arguments",
+    )
+    scheduler: SchedulerConfig | None = Field(
+        default=None, description="any torch.optim.lr_scheduler class and its arguments"
+    )
+    training: TrainingConfig = Field(
+        default=TrainingConfig(), description="epochs, clipping, early stopping, ..."
+    )
+    compute: ComputeConfig = Field(default=ComputeConfig(), description="device, precision, threads, ...")
+    tracking: tuple[Literal["tensorboard"], ...] = Field(
+        default=("tensorboard",), description="where numbers go besides the run folder"
+    )
+    paths: PathsConfig = Field(default=PathsConfig(), description="where runs and caches go")
+    derived: dict[str, Any] | None = Field(
+        default=None,
+        description="what a run found out by itself; written into its config.yaml, not read back",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _folder_name(cls, value: str) -> str:
+        if not re.fullmatch(r"[\w.+-]+", value) or value in (".", "..", "latest"):
+            raise ValueError("a name of letters, digits, '.', '_', '+', '-'; it names a folder")
+        return value
+
+    @property
+    def runs_folder(self) -> Path:
+        """The folder that holds the runs of all experiments."""
+        return Path(self.paths.runs).expanduser()
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of prepared samples."""
+        return Path(self.paths.cache).expanduser()
+
+
+def load_experiment(
+    config: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), *, components: bool = True
+) -> ExperimentConfig:
+    """Read a file, a bundled recipe or a mapping, with ``dotted.key=value`` overrides.
+
+    components: also check every component's name and arguments, which imports torch and what else they
+        name. Raises ConfigError with all mistakes at once.
+    """
+    text = load(config, overrides)
+    if "name" not in text.values:
+        text.values["name"] = re.sub(r"[^\w.+-]+", "-", Path(text.name).stem) or "experiment"
+    _make_paths_absolute(text)
+    checked, problems = validate(text, ExperimentConfig)
+    if components:
+        # torch and the packages of the components load here, not for `epochal config show`
+        from epochal.experiment.check import check_components
+
+        problems = problems + check_components(text)
+    if problems or checked is None:
+        raise ConfigError(*problems)
+    return checked
+
+
+def _make_paths_absolute(text: ConfigText) -> None:
+    """A path in a config is relative to the working folder; a run must mean the same from anywhere."""
+    data = text.values.get("data")
+    for section in ("source", "split"):
+        component = data.get(section) if isinstance(data, dict) else None
+        if isinstance(component, dict) and ":" not in str(component.get("name")):
+            for key in _PATH_ARGUMENTS & component.keys():
+                if isinstance(component[key], str):
+                    component[key] = str(Path(component[key]).expanduser().absolute())
+    model = text.values.get("model")
+    if isinstance(model, dict) and isinstance(model.get("pretrained"), str):
+        model["pretrained"] = str(Path(model["pretrained"]).expanduser().absolute())

@@ -1,0 +1,27 @@
+"""Which score a run follows, and which way is better."""
+
+from __future__ import annotations
+
+from epochal.engine.loop import Monitor
+from epochal.errors import ConfigError, Problem, did_you_mean
+from epochal.experiment.config import ExperimentConfig
+from epochal.tasks.scores import DIRECTIONS, direction
+from epochal.tasks.task import Task
+
+
+def choose_monitor(config: ExperimentConfig, task: Task) -> Monitor:
+    """The configured score, or the task's own; ConfigError where its direction is not known."""
+    name = config.training.monitor or task.monitor
+    known = [f"{split}/{score}" for split in ("val", "train") for score in DIRECTIONS]
+    if not name.startswith(("val/", "train/")):
+        mend = did_you_mean(name, [*known, *DIRECTIONS]) or "write it as val/<score> or train/<score>"
+        raise ConfigError(Problem(f"no score is called '{name}'", "training.monitor", mend))
+    if config.training.monitor_direction != "auto":
+        return Monitor(name, config.training.monitor_direction)
+    found = direction(name)
+    if found is None:
+        mend = did_you_mean(name, known) or "for a score of your own, set training.monitor_direction"
+        raise ConfigError(
+            Problem(f"whether '{name}' should grow or shrink is not known", "training.monitor", mend)
+        )
+    return Monitor(name, found)

@@ -1,0 +1,56 @@
+"""What a run writes down about itself, and rebuilding its parts from that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from epochal.experiment.assemble import Experiment
+
+
+def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
+    """The section ``derived`` of a run's config.yaml: what was found out, not asked for."""
+    data = experiment.data
+    image = data.source.kind == "image"
+    return {
+        "kind": data.source.kind,
+        "names": list(experiment.task.names),
+        "input_shape": list(data.samples.shape),
+        "channels": int(_raw_channels(experiment)) if image else None,
+        "features": list(data.source.features),
+        "outputs": experiment.task.outputs,
+        "parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
+        "samples": {name: len(data.split.rows(name)) for name in data.split.names()},
+        "steps": steps,
+        "monitor": experiment.monitor.name,
+        "device": str(experiment.compute.device),
+        "precision": experiment.compute.precision,
+        "data_digest": data.source.digest[:16],
+    }
+
+
+def _raw_channels(experiment: Experiment) -> int:
+    source = experiment.data.source
+    first = source.array[0] if source.array is not None else source.read(0)
+    return int(first.shape[0])
+
+
+def hyperparameters(experiment: Experiment) -> dict[str, bool | str | float | int]:
+    """The settings as flat ``section.key`` pairs of scalars, for TensorBoard's table of runs."""
+    plain = experiment.config.to_plain()
+    sections = {
+        key: plain[key] for key in ("seed", "task", "model", "loss", "optimizer", "scheduler", "training")
+    }
+    sections["data"] = {key: plain["data"][key] for key in ("batch_size", "normalize", "augment", "prepare")}
+    return dict(_flat(sections, ""))
+
+
+def _flat(value: Any, prefix: str) -> list[tuple[str, bool | str | float | int]]:
+    if isinstance(value, dict):
+        return [
+            pair
+            for key, entry in value.items()
+            for pair in _flat(entry, f"{prefix}.{key}" if prefix else key)
+        ]
+    if isinstance(value, bool | int | float | str):
+        return [(prefix, value)]
+    return [] if value is None or value == [] else [(prefix, str(value))]

@@ -1,0 +1,78 @@
+"""A predictor from a run folder: weights, preprocessing and the meaning of outputs, nothing else needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from epochal.data.prepare import build_prepare
+from epochal.data.statistics import build_normalizer
+from epochal.engine.checkpoint import read_checkpoint
+from epochal.engine.compute import Compute, choose_compute
+from epochal.errors import Problem, RequestError
+from epochal.experiment.assemble import fill_in, task_context
+from epochal.experiment.config import ExperimentConfig, load_experiment
+from epochal.experiment.data import load_statistics
+from epochal.inference.predict import Predictor
+from epochal.models.build import build_model
+from epochal.run.run import Run
+from epochal.tasks.build import build_task
+
+
+def load_run_config(run: Run, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
+    """The resolved configuration of a run."""
+    return load_experiment(run.folder.config, overrides)
+
+
+def load_predictor(run: Run, device: str = "auto") -> Predictor:
+    """The best weights of a run with the preprocessing that they were trained with.
+
+    Raises RequestError where the run has no best checkpoint yet.
+    """
+    if not run.folder.best.exists():
+        mend = f"it is {run.status}; it has one after its first epoch"
+        raise RequestError(Problem("the run has no best checkpoint", str(run.path), mend))
+    config = load_run_config(run, (f"compute.device={device}",))
+    facts: Mapping[str, Any] = config.derived or {}
+    config = fill_in(config, facts["kind"])
+    assert config.model is not None
+    statistics = load_statistics(run)
+    shape = tuple(facts["input_shape"])
+    task = build_task(config.task, task_context(config, tuple(facts["names"]), statistics, None))
+    model_component = (
+        config.model.model_copy(update={"pretrained": False}) if _has_pretrained(config) else config.model
+    )
+    model = build_model(model_component, shape, task.outputs, seed=config.seed)
+    weights, _ = read_checkpoint(run.folder.best)
+    compute = _compute(config, facts)
+    if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        model.eval()
+        with torch.no_grad():
+            model(torch.zeros(1, *shape))
+    model.load_state_dict(weights)
+    return Predictor(
+        model=model.to(compute.device),
+        task=task,
+        prepare=build_prepare(config.data.prepare),
+        normalizer=build_normalizer(config.data, statistics, shape).to(compute.device),
+        device=compute.device,
+        autocast=compute.autocast,
+        kind=facts["kind"],
+        shape=shape,
+        channels=facts["channels"],
+        features=tuple(facts["features"]),
+    )
+
+
+def _has_pretrained(config: ExperimentConfig) -> bool:
+    assert config.model is not None
+    return "pretrained" in config.model.arguments
+
+
+def _compute(config: ExperimentConfig, facts: Mapping[str, Any]) -> Compute:
+    """The device of this machine, with the precision of training where the device is of the same type."""
+    compute = choose_compute(config.compute)
+    same = str(compute.device).partition(":")[0] == str(facts["device"]).partition(":")[0]
+    return Compute(compute.device, facts["precision"]) if same else compute

@@ -1,0 +1,59 @@
+"""The test phase: scores, predictions, curves and plots of the best weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import polars as pl
+from torch import nn
+
+from epochal.data.batches import Batches
+from epochal.data.manifest import Manifest
+from epochal.engine.checkpoint import read_checkpoint
+from epochal.experiment.assemble import Experiment
+from epochal.inference.evaluate import Outcome, evaluate_batches
+from epochal.plots.draw import draw_plots
+from epochal.run.durable import write_json, write_text
+from epochal.run.folder import RunFolder
+from epochal.tasks.task import Task
+
+
+def load_best(experiment: Experiment, folder: RunFolder) -> tuple[nn.Module, int]:
+    """The experiment's model with the best weights, and the epoch (1-based) that they are from."""
+    weights, values = read_checkpoint(folder.best)
+    experiment.model.load_state_dict(weights)
+    return experiment.model, int(values["epoch"])
+
+
+def write_evaluations(experiment: Experiment, folder: RunFolder, splits: Iterable[str]) -> dict[str, Outcome]:
+    """Evaluate the best weights on each split that has samples, and write what section 4 of a run lists."""
+    model, best_epoch = load_best(experiment, folder)
+    outcomes = {}
+    for split in splits:
+        batches = experiment.batches(split)
+        if len(batches.rows):
+            outcomes[split] = write_evaluation(experiment, model, batches, folder, split)
+    best = (experiment.monitor.name, best_epoch)
+    draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
+    return outcomes
+
+
+def write_evaluation(
+    experiment: Experiment, model: nn.Module, batches: Batches, folder: RunFolder, label: str
+) -> Outcome:
+    """Scores, predictions and curves of some batches, under a label such as ``test``."""
+    task = experiment.task
+    outcome = evaluate_batches(model, task, batches.epoch(), experiment.compute.autocast)
+    write_json(folder.scores(label), outcome.scores.to_json())
+    table = prediction_table(task, outcome, batches.pool.source.manifest)
+    write_text(folder.predictions(label), table.write_csv())
+    for kind, curve in task.curves(outcome.predictions, outcome.targets).items():
+        write_text(folder.curve(kind, label), curve.write_csv())
+    return outcome
+
+
+def prediction_table(task: Task, outcome: Outcome, manifest: Manifest) -> pl.DataFrame:
+    """INDEX, FILENAME, TARGET, PREDICTION, PROBABILITY_<class>..., one row a sample."""
+    filenames = manifest.filenames.gather(outcome.samples)
+    columns = task.table(outcome.predictions, outcome.targets)
+    return pl.DataFrame({"INDEX": outcome.samples, "FILENAME": filenames, **columns})

@@ -1,0 +1,66 @@
+"""Outputs and scores of a model over one split: in training, after it, and for new data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from epochal.data.batch import Batch
+from epochal.data.manifest import Array
+from epochal.tasks.scores import Scores
+from epochal.tasks.task import Task
+
+Autocast = Callable[[], AbstractContextManager[object]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """N evaluated samples, in the order of the batches.
+
+    samples: row numbers int64 [N]. predictions: probabilities [N, K] or values [N, T], float32.
+    targets: as the manifest holds them. scores: with the loss of the whole split as ``loss``.
+    """
+
+    samples: Array
+    predictions: Array
+    targets: Array
+    scores: Scores
+
+
+def collect(
+    model: nn.Module, task: Task, batches: Iterable[Batch], autocast: Autocast
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs [N, ...], targets [N, ...] and row numbers [N] over batches, in evaluation mode.
+
+    The model's training mode is restored; no generator is drawn from; nothing waits for the device.
+    """
+    outputs, targets, samples = [], [], []
+    training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), autocast():
+            for batch in batches:
+                outputs.append(task.forward(model, batch).float())
+                targets.append(batch.targets)
+                samples.append(batch.samples)
+    finally:
+        model.train(training)
+    return torch.cat(outputs), torch.cat(targets), torch.cat(samples)
+
+
+def evaluate_batches(model: nn.Module, task: Task, batches: Iterable[Batch], autocast: Autocast) -> Outcome:
+    """Predictions and scores; the loss is that of the whole split, whatever the size of batches."""
+    outputs, targets, samples = collect(model, task, batches, autocast)
+    with torch.inference_mode():
+        loss = float(task.loss(outputs, targets))
+        predictions = task.predict(outputs)
+    values: Array = predictions.cpu().numpy()
+    truth: Array = targets.cpu().numpy()
+    scores = task.scores(values, truth) if np.isfinite(values).all() else Scores({}, {})
+    overall = {"loss": loss, **scores.overall}
+    return Outcome(samples.cpu().numpy(), values, truth, Scores(overall, scores.per_class))

@@ -1,0 +1,86 @@
+"""Predictions for samples without targets, prepared exactly as in training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from epochal.data.batch import Batch
+from epochal.data.batches import to_float
+from epochal.data.inputs import Inputs, Kind
+from epochal.data.manifest import Array
+from epochal.data.prepare import Prepare
+from epochal.data.statistics import Normalizer
+from epochal.errors import DataError, Problem
+from epochal.inference.evaluate import Autocast
+from epochal.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A trained model with the preprocessing it was trained with.
+
+    kind: of the samples it takes. shape: of a prepared sample. channels: that image files are read with.
+    features: names of the columns that it takes.
+    """
+
+    model: nn.Module
+    task: Task
+    prepare: Prepare
+    normalizer: Normalizer
+    device: torch.device
+    autocast: Autocast
+    kind: Kind
+    shape: tuple[int, ...]
+    channels: int | None
+    features: tuple[str, ...]
+
+    def predict(
+        self, inputs: Inputs, batch_size: int = 128, advance: Callable[[int], None] = lambda _: None
+    ) -> Array:
+        """Probabilities [N, K] or values [N, T], float32, in the order of the inputs.
+
+        Raises DataError naming the input whose shape, once prepared, is not the model's.
+        """
+        predictions = []
+        self.model.eval()
+        with torch.inference_mode(), self.autocast():
+            for rows in _chunks(len(inputs), batch_size):
+                batch = self._batch([self._sample(inputs, row) for row in rows], rows)
+                predictions.append(self.task.predict(self.task.forward(self.model, batch).float()).cpu())
+                advance(len(rows))
+        result: Array = torch.cat(predictions).numpy()
+        return result
+
+    def _sample(self, inputs: Inputs, row: int) -> Array:
+        sample = self.prepare(inputs.read(row))
+        if sample.shape != self.shape:
+            raise DataError(
+                Problem(
+                    f"its shape, prepared, is {_words(sample.shape)}; the model takes {_words(self.shape)}",
+                    where=inputs.filenames[row],
+                    mend="give it samples like those of training, or train with a resize in data.prepare",
+                )
+            )
+        return sample
+
+    def _batch(self, samples: list[Array], rows: range) -> Batch:
+        # as in training, a sample's type decides its units: bytes are 0..255, floats are what they are
+        stacked = torch.stack(
+            [to_float(torch.from_numpy(np.ascontiguousarray(sample))) for sample in samples]
+        )
+        inputs = self.normalizer(stacked.to(self.device))
+        return Batch(inputs, torch.empty(0), torch.arange(rows.start, rows.stop))
+
+
+def _chunks(count: int, size: int) -> Iterator[range]:
+    for start in range(0, count, size):
+        yield range(start, min(start + size, count))
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return "×".join(str(side) for side in shape) or "a number"

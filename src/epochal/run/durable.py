@@ -1,0 +1,151 @@
+"""The one module that writes what must survive: atomic replacement, appended lines, the lock."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from epochal.errors import Problem, RequestError
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace ``path`` by ``content`` so that a crash at any instant leaves the old file or the new one.
+
+    The bytes go to a temporary file in the same folder, are flushed to the disk and renamed; then the
+    folder itself is flushed. On an error (a full disk) the old file stands and the temporary one is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Like ``write_bytes``, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Like ``write_bytes``; indented, for people to read."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class LineFile:
+    """A file of JSON lines that is only appended to, and cut back when a run resumes."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab")
+
+    @property
+    def offset(self) -> int:
+        """Bytes written so far; a checkpoint keeps it."""
+        return self._file.tell()
+
+    def append(self, value: dict[str, Any]) -> None:
+        """Write one object as one line and hand it to the operating system."""
+        self._file.write(json.dumps(value, allow_nan=False).encode() + b"\n")
+        self._file.flush()
+
+    def flush(self) -> None:
+        """Have the lines on the disk before a checkpoint that counts on them."""
+        os.fsync(self._file.fileno())
+
+    def truncate(self, offset: int) -> None:
+        """Drop what was written after ``offset``: lines that the resumed run will write again."""
+        self._file.truncate(offset)
+        self._file.seek(0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+class Lock:
+    """One process at a time: an advisory lock that ends with the process that holds it, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle = -1
+
+    def __enter__(self) -> Self:
+        self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._handle)
+            holder = read_holder(self._path)
+            raise RequestError(
+                Problem(
+                    f"another process is working on it: pid {holder.get('pid', '?')} "
+                    f"on {holder.get('host', '?')} since {holder.get('since', '?')}",
+                    where=str(self._path.parent),
+                    mend="wait for it, or stop it first",
+                )
+            ) from None
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot_id(), "since": since}
+        os.truncate(self._handle, 0)
+        os.pwrite(self._handle, json.dumps(holder).encode(), 0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._handle)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a living process holds the lock at ``path``."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def read_holder(path: Path) -> dict[str, Any]:
+    """Who wrote the lock file last: pid, host, boot, since; empty when it can't be read."""
+    try:
+        holder = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return holder if isinstance(holder, dict) else {}
+
+
+def boot_id() -> str:
+    """The operating system's identifier of this boot, so that a pid of an earlier boot is not believed."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,95 @@
+"""What a task is: the meaning of a batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+from torch import Tensor, nn
+
+from epochal.data.batch import Batch
+from epochal.data.manifest import Array, TargetKind
+from epochal.tasks.scores import Scores
+
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What a task is told about its data.
+
+    names: class names, label names, or target column names.
+    criterion: (outputs, targets) -> scalar mean loss; None where nothing is trained (prediction).
+    single_output: the loss takes one logit for two classes.
+    target_shift, target_scale: of each target column: what outputs are multiplied by and shifted with to
+        give values in the units of the data (0 and 1 without ``normalize_target``).
+    """
+
+    names: tuple[str, ...]
+    criterion: Criterion | None
+    single_output: bool = False
+    target_shift: tuple[float, ...] = ()
+    target_scale: tuple[float, ...] = ()
+
+
+class Task(ABC):
+    """From a model's outputs to loss, predictions and scores. Subclasses are final.
+
+    target: the kind of target that the task needs from a source.
+    monitor: the score that chooses the best checkpoint unless the configuration names another.
+    """
+
+    target: ClassVar[TargetKind]
+    monitor: ClassVar[str]
+
+    def __init__(self, context: TaskContext) -> None:
+        self.context = context
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Class names, label names, or target column names."""
+        return self.context.names
+
+    @property
+    def outputs(self) -> int:
+        """The width that a model's output must have."""
+        return len(self.names)
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The model's outputs [B, outputs]."""
+        outputs: Tensor = model(batch.inputs)
+        return outputs
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The scalar mean loss of a batch."""
+        assert self.context.criterion is not None, "a task for prediction has no loss"
+        return self.context.criterion(outputs, targets)
+
+    @abstractmethod
+    def running(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Cheap scores of a training batch as scalars on its device; averaged over the epoch."""
+
+    @abstractmethod
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Outputs to predictions: probabilities [N, K] or values [N, T]; float32."""
+
+    @abstractmethod
+    def scores(self, predictions: Array, targets: Array) -> Scores:
+        """Every score of these predictions; the loss is added by the caller."""
+
+    @abstractmethod
+    def curves(self, predictions: Array, targets: Array) -> dict[str, pl.DataFrame]:
+        """The coordinates behind each plot, by the name of the curve."""
+
+    @abstractmethod
+    def table(self, predictions: Array, targets: Array | None) -> dict[str, Any]:
+        """Columns of a table of predictions: TARGET (where known), PREDICTION, PROBABILITY_<class>..."""
+
+
+def float_columns(prefix: str, names: tuple[str, ...], values: Array) -> dict[str, Any]:
+    """One column a name, ``prefix_name``, from values [N, len(names)]."""
+    return {f"{prefix}_{name}": np.ascontiguousarray(values[:, i]) for i, name in enumerate(names)}

@@ -1,0 +1,100 @@
+"""Evaluate: the scores of a trained run on one of its splits, or on other data with targets."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from epochal.console import Console
+from epochal.engine.compute import compute_settings
+from epochal.errors import Problem, RequestError, did_you_mean
+from epochal.experiment.assemble import Experiment, assemble
+from epochal.experiment.data import data_of_run, other_data
+from epochal.experiment.restore import load_run_config
+from epochal.experiment.testing import load_best, prediction_table, write_evaluation, write_evaluations
+from epochal.inference.evaluate import Outcome
+from epochal.plots.draw import draw_plots
+from epochal.run.catalog import find_run
+from epochal.run.durable import Lock
+from epochal.run.folder import RunFolder
+from epochal.run.run import Run
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation gave.
+
+    label: the split, or the name of the data. metrics: ``accuracy``, ... overall. per_class: of each class.
+    predictions: INDEX, FILENAME, TARGET, PREDICTION, probabilities, one row a sample.
+    """
+
+    run: Run
+    label: str
+    metrics: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    predictions: pl.DataFrame
+
+
+def evaluate(
+    run: str | Path | Run,
+    split: str = "test",
+    *,
+    data: str | Path | None = None,
+    runs: str | Path = "runs",
+    device: str = "auto",
+    quiet: bool = False,
+) -> Evaluation:
+    """Score the best weights of a run on ``train``, ``val`` or ``test``, or on other data with targets.
+
+    data: a folder or table laid out as the training data was; it is scored whole. The scores, predictions,
+    curves and plots are written into the run folder under the split's, or the data's, name.
+
+    Raises RequestError where the run, the split or the data is not there or does not fit.
+    """
+    found = find_run(run, Path(runs))
+    config = load_run_config(found, (f"compute.device={device}",))
+    if not found.folder.best.exists():
+        raise RequestError(
+            Problem("the run has no best checkpoint yet", str(found.path), f"it is {found.status}")
+        )
+    if split not in SPLITS:
+        mend = did_you_mean(split, SPLITS)
+        raise RequestError(Problem(f"no split is called '{split}'", mend=mend))
+    with ExitStack() as stack:
+        console = stack.enter_context(Console(quiet=quiet).messages())
+        parts = (
+            other_data(found, config, Path(data), console) if data else data_of_run(found, config, console)
+        )
+        experiment = assemble(config, console, parts)
+        stack.enter_context(compute_settings(config.compute, experiment.compute.device))
+        stack.enter_context(Lock(found.folder.lock))
+        label = split if data is None else _label(Path(data))
+        if data is None:
+            outcomes = write_evaluations(experiment, found.folder, (split,))
+            if split not in outcomes:
+                raise RequestError(Problem(f"the split '{split}' has no samples", str(found.path)))
+            outcome = outcomes[split]
+        else:
+            outcome = _write_other(experiment, found.folder, label)
+    table = prediction_table(experiment.task, outcome, parts.source.manifest)
+    return Evaluation(found, label, dict(outcome.scores.overall), dict(outcome.scores.per_class), table)
+
+
+def _write_other(experiment: Experiment, folder: RunFolder, label: str) -> Outcome:
+    """The evaluation of all rows of other data, under its own label."""
+    model, _ = load_best(experiment, folder)
+    outcome = write_evaluation(experiment, model, experiment.test, folder, label)
+    draw_plots(folder.curves, folder.plots, folder.history, splits=(label,))
+    return outcome
+
+
+def _label(path: Path) -> str:
+    """The name that results of other data are kept under; never that of a split."""
+    stem = re.sub(r"[^\w.-]+", "-", path.absolute().stem)
+    return f"data-{stem}" if stem in SPLITS else stem

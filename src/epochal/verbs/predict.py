@@ -1,0 +1,74 @@
+"""Predict: a trained run on images, folders, tables or arrays without targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike
+
+from epochal.console import Console
+from epochal.data.inputs import Inputs, Kind, open_inputs
+from epochal.errors import Problem, RequestError
+from epochal.experiment.restore import load_predictor
+from epochal.run.catalog import find_run
+from epochal.run.run import Run
+
+WRITERS = {".csv": "write_csv", ".parquet": "write_parquet", ".jsonl": "write_ndjson"}
+
+
+def predict(
+    run: str | Path | Run,
+    inputs: str | Path | ArrayLike | Sequence[str | Path],
+    *,
+    output: str | Path | None = None,
+    runs: str | Path = "runs",
+    device: str = "auto",
+    batch_size: int = 128,
+    quiet: bool = False,
+) -> pl.DataFrame:
+    """Predictions of the best weights of a run, prepared as in training.
+
+    inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], images as
+    C×H×W. output: a .csv, .parquet or .jsonl file to write the table to.
+
+    Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
+    sample. Raises RequestError or DataError for what can't be read or does not fit the model.
+    """
+    if output is not None and Path(output).suffix not in WRITERS:
+        mend = "use a name that ends in " + ", ".join(WRITERS)
+        raise RequestError(Problem("no table of predictions is written in this format", str(output), mend))
+    with ExitStack() as stack:
+        console = stack.enter_context(Console(quiet=quiet).messages())
+        predictor = load_predictor(find_run(run, Path(runs)), device)
+        opened = _open(inputs, predictor.kind, predictor.channels, predictor.features)
+        with console.progress("predicting", len(opened)) as advance:
+            predictions = predictor.predict(opened, batch_size, advance)
+    table = pl.DataFrame(
+        {
+            "INDEX": np.arange(len(opened)),
+            "FILENAME": opened.filenames,
+            **predictor.task.table(predictions, None),
+        }
+    )
+    if output is not None:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        getattr(table, WRITERS[Path(output).suffix])(output)
+    return table
+
+
+def _open(
+    inputs: str | Path | ArrayLike | Sequence[str | Path],
+    kind: Kind,
+    channels: int | None,
+    features: tuple[str, ...],
+) -> Inputs:
+    if isinstance(inputs, str | Path):
+        return open_inputs([inputs], kind, channels, features)
+    if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
+        return open_inputs([str(entry) for entry in inputs], kind, channels, features)
+    array = np.asarray(inputs)
+    return Inputs([str(row) for row in range(len(array))], lambda row: array[row])

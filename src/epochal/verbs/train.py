@@ -1,0 +1,258 @@
+"""Train: from a configuration to a finished run folder."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from epochal.config.yaml import dump_yaml
+from epochal.console import Console, log, log_file
+from epochal.data.split import split_table
+from epochal.engine.checkpoint import read_checkpoint
+from epochal.engine.compute import compute_settings, seed_generators
+from epochal.engine.ema import Ema
+from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
+from epochal.engine.interruption import Interrupted, Interruption, listen
+from epochal.engine.loop import Hook, fit
+from epochal.engine.optimizers import build_optimizer
+from epochal.engine.schedules import Schedule
+from epochal.engine.state import TrainState
+from epochal.errors import EpochalError, Problem, RequestError, RunError
+from epochal.experiment.assemble import Experiment, assemble
+from epochal.experiment.config import load_experiment
+from epochal.experiment.dry_run import dry_run
+from epochal.experiment.record import derived, hyperparameters
+from epochal.experiment.testing import write_evaluations
+from epochal.inference.evaluate import evaluate_batches
+from epochal.run.catalog import find_run, runs_of
+from epochal.run.durable import LineFile, Lock, write_json, write_text
+from epochal.run.environment import describe_environment
+from epochal.run.folder import RunFolder, create_run_folder
+from epochal.run.run import Run
+from epochal.run.status import clear_flags, set_flag
+from epochal.tasks.scores import Scores
+
+if TYPE_CHECKING:
+    from epochal.tracking.hook import TensorBoardHook
+
+
+def train(
+    config: str | Path | Mapping[str, Any],
+    *overrides: str,
+    resume: bool | str | Path = False,
+    again: bool = False,
+    quiet: bool = False,
+) -> Run:
+    """Train a model as a configuration says, test it, and write everything into a run folder.
+
+    config: a YAML file, a bundled recipe's name, or a mapping. overrides: ``"optimizer.lr=3e-4"``.
+    resume: continue the newest unfinished run of this experiment, or the run named.
+    again: train although a finished run of the same experiment exists; otherwise that run is returned.
+
+    Raises RequestError before anything is written when the request is wrong, RunError when the run fails,
+    and ``Interrupted`` after SIGINT or SIGTERM, with a checkpoint to resume from.
+    """
+    with ExitStack() as stack:
+        console = stack.enter_context(Console(quiet=quiet).messages())
+        loaded = load_experiment(config, overrides)
+        experiment = assemble(loaded, console)
+        stack.enter_context(compute_settings(experiment.config.compute, experiment.compute.device))
+        dry_run(experiment)
+        unfinished = _run_to_resume(experiment, resume)
+        if unfinished is None and not again:
+            finished = _finished_run(experiment)
+            if finished is not None:
+                log.info(f"{finished.path} is finished already; --again trains it once more")
+                return finished
+        interruption = stack.enter_context(listen())
+        folder = unfinished.folder if unfinished else _new_folder(experiment)
+        stack.enter_context(Lock(folder.lock))
+        stack.enter_context(log_file(folder.log))
+        clear_flags(folder)
+        log.info(f"{'continuing' if unfinished else 'run'} {folder.path}")
+        with _flagged(folder):
+            _train(experiment, folder, interruption, console)
+        return Run(folder.path)
+
+
+def _train(experiment: Experiment, folder: RunFolder, interruption: Interruption, console: Console) -> None:
+    """Fit from the folder's last checkpoint, or from the start; then test the best weights."""
+    config, training = experiment.config, experiment.config.training
+    state = _state(experiment)
+    resumed = folder.last.exists()
+    if resumed:
+        state.restore(*read_checkpoint(folder.last))
+        log.info(f"resumed at epoch {state.counters.epoch + 1}, step {state.counters.step}")
+    if config.compute.compile:
+        state.model.compile()
+    lines = LineFile(folder.history)
+    lines.truncate(state.counters.history)
+    steps = _steps_per_epoch(experiment) * training.epochs
+    checkpoints = CheckpointHook(folder, lines, experiment.monitor)
+
+    def validate() -> Scores:
+        return evaluate_batches(
+            state.evaluated, experiment.task, experiment.val.epoch(), experiment.compute.autocast
+        ).scores
+
+    with ExitStack() as stack:
+        stack.callback(lines.close)
+        advance = stack.enter_context(console.progress("training", steps, "steps"))
+        advance(state.counters.step)
+        samples = len(experiment.train.rows)
+        hooks: list[Hook] = [
+            ProgressHook(advance),
+            LogHook(lines, training.epochs, training.log_every, samples, experiment.monitor),
+            checkpoints,
+        ]
+        board = _tensorboard(experiment, folder, state, resumed)
+        if board is not None:
+            hooks.append(stack.enter_context(board))
+        try:
+            fit(
+                state,
+                experiment.task,
+                experiment.train,
+                validate,
+                training,
+                experiment.compute,
+                experiment.monitor,
+                interruption,
+                hooks,
+            )
+        except Interrupted:
+            checkpoints.save(state)
+            raise
+        best = state.counters.best
+        log.info(f"testing epoch {state.counters.best_epoch}, the best: {experiment.monitor.name} {best:.4g}")
+        outcomes = write_evaluations(experiment, folder, ("val", "test"))
+        if board is not None:
+            board.finish(
+                state.counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes)
+            )
+
+
+def _tensorboard(
+    experiment: Experiment, folder: RunFolder, state: TrainState, resumed: bool
+) -> TensorBoardHook | None:
+    """The hook, if it is asked for; a new run shows its first augmented batch and its graph first."""
+    if "tensorboard" not in experiment.config.tracking:
+        return None
+    from epochal.tracking.hook import (
+        TensorBoardHook,  # tensorboard and matplotlib load only where they are used
+    )
+
+    pool, every = experiment.train.pool, experiment.config.training.log_every
+    if resumed:
+        return TensorBoardHook(folder, pool.normalizer, every, purge_step=state.counters.step)
+    return TensorBoardHook(
+        folder, pool.normalizer, every, example=(state.model, next(experiment.train.epoch(0)))
+    )
+
+
+def _state(experiment: Experiment) -> TrainState:
+    """A fresh state; the generators are seeded here, after everything that may have drawn from them."""
+    config, compute = experiment.config, experiment.compute
+    seed_generators(config.seed)
+    optimizer = build_optimizer(config.optimizer, experiment.model)
+    schedule = Schedule(
+        optimizer,
+        config.scheduler,
+        config.training.epochs,
+        _steps_per_epoch(experiment),
+        experiment.monitor.direction,
+    )
+    return TrainState(
+        model=experiment.model,
+        optimizer=optimizer,
+        schedule=schedule,
+        scaler=torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "float16"),
+        ema=Ema(experiment.model, config.training.ema) if config.training.ema is not None else None,
+        device=compute.device,
+    )
+
+
+def _steps_per_epoch(experiment: Experiment) -> int:
+    return -(-len(experiment.train) // experiment.config.training.accumulate)
+
+
+def _new_folder(experiment: Experiment) -> RunFolder:
+    """A run folder with everything that is known before training."""
+    config, data = experiment.config, experiment.data
+    folder = create_run_folder(config.runs_folder, config.name, experiment.id)
+    write_text(folder.split, split_table(data.split, data.source.manifest).write_csv())
+    write_json(folder.statistics, data.statistics.to_json())
+    hardware = experiment.compute.describe()
+    write_json(folder.environment, describe_environment(config.seed, data.source.digest, hardware))
+    steps = _steps_per_epoch(experiment) * config.training.epochs
+    write_text(folder.config, dump_yaml({**config.to_plain(), "derived": derived(experiment, steps)}))
+    return folder
+
+
+def _run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | None:
+    """The run to continue; RequestError where there is none, or where it is another experiment."""
+    config = experiment.config
+    unfinished = [
+        run
+        for run in runs_of(config.runs_folder, config.name, experiment.id)
+        if run.status in ("interrupted", "failed", "crashed")
+    ]
+    if resume is False:
+        if unfinished:
+            run = unfinished[-1]
+            log.info(f"{run.path} of the same experiment is {run.status}; --resume continues it")
+        return None
+    if resume is True:
+        if not unfinished:
+            mend = "leave --resume out to start one; a changed configuration is another experiment"
+            raise RequestError(Problem(f"no unfinished run of '{config.name}' ({experiment.id})", mend=mend))
+        return unfinished[-1]
+    run = find_run(resume, config.runs_folder)
+    if run.id != experiment.id:
+        mend = f"continue it with `epochal train {run.folder.config} --resume {run.path}`"
+        raise RequestError(
+            Problem("the run is of another configuration or of other data", str(run.path), mend)
+        )
+    return run if run.status != "finished" else None
+
+
+def _finished_run(experiment: Experiment) -> Run | None:
+    runs = runs_of(experiment.config.runs_folder, experiment.config.name, experiment.id)
+    return next((run for run in reversed(runs) if run.status == "finished"), None)
+
+
+@contextmanager
+def _flagged(folder: RunFolder) -> Iterator[None]:
+    """Leave the flag that says how the block ended; a traceback goes to the log, a line to the user."""
+    try:
+        yield
+    except Interrupted as interrupted:
+        set_flag(folder, "interrupted", f"stopped by {interrupted}")
+        log.warning(f"stopped by {interrupted}; --resume continues {folder.path}")
+        raise
+    except KeyboardInterrupt:
+        set_flag(folder, "interrupted", "stopped at once; the last checkpoint stands")
+        raise
+    except EpochalError as error:
+        set_flag(folder, "failed", str(error))
+        log.error(f"failed: {error}", extra={"file_only": True})
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        set_flag(folder, "failed", reason)
+        log.error(f"failed: {reason}\n{traceback.format_exc()}", extra={"file_only": True})
+        raise RunError(Problem(reason, _own_frame(error), f"the traceback is in {folder.log}")) from error
+    set_flag(folder, "finished", "finished")
+
+
+def _own_frame(error: BaseException) -> str:
+    """file:line of the innermost frame outside installed packages: where the user's own code went wrong."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if "site-packages" not in f.filename and "epochal" not in Path(f.filename).parts]
+    frame = (own or frames)[-1]
+    return f"{frame.filename}:{frame.lineno}"

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from epochal.data.augment.corruption import Erasing, GaussianNoise
+from epochal.data.batch import Batch
+from epochal.data.draws import Draws
+from epochal.errors import ConfigError
+
+
+def ones(*shape: int) -> Batch:
+    return Batch(torch.ones(shape), torch.zeros(shape[0]), torch.arange(shape[0]))
+
+
+def keyed(given: Batch) -> Draws:
+    return Draws(3, 1, given.samples, stream=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_erasing_overwrites_one_rectangle_within_its_limits(channels: int) -> None:
+    height, width = 40, 60
+    given = ones(400, channels, height, width)
+    result = Erasing(p=0.7, scale=(0.1, 0.3), ratio=(0.5, 2), value=0.25)(given, keyed(given)).inputs
+    gone = result == 0.25
+    assert ((result == 1) | gone).all()
+    assert (gone == gone[:, :1]).all()
+    rows, columns = gone[:, 0].any(2).sum(1), gone[:, 0].any(1).sum(1)
+    area = gone[:, 0].sum((1, 2))
+    assert torch.equal(area, rows * columns)
+    erased = area > 0
+    assert float(erased.double().mean()) == pytest.approx(0.7, abs=0.1)
+    share = area[erased] / (height * width)
+    assert float(share.min()) == pytest.approx(0.1, abs=0.02)
+    assert float(share.max()) == pytest.approx(0.3, abs=0.02)
+    ratio = columns[erased] / rows[erased]
+    assert 0.45 < float(ratio.min()) < 0.6
+    assert 1.7 < float(ratio.max()) < 2.2
+    for side in (gone[:, 0, 0], gone[:, 0, -1], gone[:, 0, :, 0], gone[:, 0, :, -1]):
+        assert side.any()
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 50), (50, 3), (1, 1)])
+def test_erasing_stays_inside_of_narrow_images(height: int, width: int) -> None:
+    given = ones(50, 1, height, width)
+    result = Erasing(p=1.0, scale=(0.9, 1.0))(given, keyed(given)).inputs
+    assert (result.flatten(1).min(1).values == 0).all()
+
+
+def test_erasing_with_no_probability_changes_nothing() -> None:
+    given = ones(20, 1, 8, 8)
+    assert torch.equal(Erasing(p=0.0)(given, keyed(given)).inputs, given.inputs)
+
+
+@pytest.mark.parametrize("shape", [(30, 3, 16, 17), (300, 31), (40, 4, 5, 6, 2)])
+def test_noise_has_its_standard_deviation(shape: tuple[int, ...]) -> None:
+    given = ones(*shape)
+    noise = GaussianNoise(std=0.2)(given, keyed(given)).inputs - 1
+    assert noise.shape == shape
+    assert float(noise.mean()) == pytest.approx(0, abs=0.01)
+    assert float(noise.std()) == pytest.approx(0.2, rel=0.05)
+    assert not torch.equal(noise[0], noise[1])
+
+
+def test_noise_is_for_the_chosen_only() -> None:
+    given = ones(200, 12)
+    changed = (GaussianNoise(p=0.25)(given, keyed(given)).inputs != 1).any(1)
+    assert torch.equal(changed, keyed(given).chance(1, 0.25))
+    assert float(changed.double().mean()) == pytest.approx(0.25, abs=0.12)
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: Erasing(p=1.5), "p of erasing"),
+        (lambda: Erasing(scale=(0, 0.5)), "scale of erasing"),
+        (lambda: GaussianNoise(std=0), "std of gaussian_noise"),
+    ],
+)
+def test_values_that_mean_nothing_are_mistakes_of_the_config(make: Any, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        make()

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from epochal.data.augment.crop import RandomCrop, RandomResizedCrop
+from epochal.data.batch import Batch
+from epochal.data.draws import Draws
+from epochal.errors import ConfigError, DataError
+
+
+def as_batch(inputs: Tensor) -> Batch:
+    return Batch(inputs, torch.zeros(len(inputs), dtype=torch.int64), torch.arange(len(inputs)))
+
+
+def noise(count: int, channels: int, height: int, width: int) -> Tensor:
+    return torch.rand(count, channels, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def keyed(given: Batch) -> Draws:
+    return Draws(3, 1, given.samples, stream=1)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("padding", "size", "expected"), [(2, None, (9, 12)), (0, 5, (5, 5)), (3, (11, 7), (11, 7))]
+)
+def test_random_crop_cuts_a_window_of_the_padded_image(
+    channels: int, padding: int, size: int | tuple[int, int] | None, expected: tuple[int, int]
+) -> None:
+    given = as_batch(noise(8, channels, 9, 12))
+    result = RandomCrop(padding=padding, size=size, fill=0.3)(given, keyed(given)).inputs
+    assert result.shape == (8, channels, *expected)
+    assert result.is_contiguous()
+    padded = F.pad(given.inputs, (padding,) * 4, value=0.3)
+    top = keyed(given).integers(0, 9 + 2 * padding - expected[0] + 1)[:, 0].tolist()
+    left = keyed(given).integers(1, 12 + 2 * padding - expected[1] + 1)[:, 0].tolist()
+    for row in range(8):
+        window = padded[row, :, top[row] : top[row] + expected[0], left[row] : left[row] + expected[1]]
+        assert torch.equal(result[row], window)
+
+
+def test_random_crop_reaches_every_place() -> None:
+    inputs = torch.zeros(400, 1, 7, 7)
+    inputs[:, :, 3, 3] = 1
+    places = RandomCrop(padding=2)(as_batch(inputs), keyed(as_batch(inputs))).inputs.sum((0, 1))
+    assert int((places > 0).sum()) == 25
+    assert (places[1:6, 1:6] > 0).all()
+    assert float(places.max()) < 400 / 25 * 3
+
+
+def test_a_window_larger_than_the_image_is_a_data_error() -> None:
+    given = as_batch(noise(2, 1, 8, 8))
+    with pytest.raises(DataError, match="can't cut 20×20 out of images of 8×8; with padding 2"):
+        RandomCrop(padding=2, size=20)(given, keyed(given))
+
+
+def test_the_whole_image_resized_is_interpolation() -> None:
+    given = as_batch(noise(4, 3, 16, 16))
+    step = RandomResizedCrop(size=(8, 12), scale=(1, 1), ratio=(1, 1))
+    expected = F.interpolate(given.inputs, (8, 12), mode="bilinear", antialias=False)
+    torch.testing.assert_close(step(given, keyed(given)).inputs, expected, atol=1e-5, rtol=0)
+
+
+def ramps(count: int, height: int, width: int) -> Batch:
+    """Channel 0 is the column's number, channel 1 the row's: a crop shows where it was read."""
+    x = torch.arange(width).expand(height, width)
+    y = torch.arange(height)[:, None].expand(height, width)
+    return as_batch(torch.stack([x, y]).float().expand(count, 2, height, width))
+
+
+def test_rectangles_keep_to_the_area_the_ratio_and_the_image() -> None:
+    height, width, rows, columns = 60, 80, 20, 20
+    given = ramps(500, height, width)
+    step = RandomResizedCrop(size=(rows, columns), scale=(0.2, 0.5), ratio=(0.5, 2.0))
+    read = step(given, keyed(given)).inputs
+    # between the outermost of 20 pixel centres lie 19 of 20 parts of the rectangle
+    cut_width = (read[:, 0, 5, -2] - read[:, 0, 5, 1]) * columns / (columns - 3)
+    cut_height = (read[:, 1, -2, 5] - read[:, 1, 1, 5]) * rows / (rows - 3)
+    area = cut_width * cut_height / (height * width)
+    ratio = cut_width / cut_height
+    whole = (cut_width < width - 1) & (cut_height < height - 1)  # not cut off at the image's sides
+    assert int(whole.sum()) > 400
+    assert float(area[whole].min()) == pytest.approx(0.2, abs=0.01)
+    assert float(area[whole].max()) == pytest.approx(0.5, abs=0.01)
+    assert float(area[whole].mean()) == pytest.approx(0.35, abs=0.02)
+    assert 0.49 < float(ratio.min()) < 0.55
+    assert 1.8 < float(ratio.max()) < 2.02
+    assert float(torch.log(ratio[whole]).mean().abs()) < 0.1
+    centre_x, centre_y = read[:, 0].mean((1, 2)), read[:, 1].mean((1, 2))
+    assert (centre_x - cut_width / 2 > -1).all()
+    assert (centre_x + cut_width / 2 < width).all()
+    assert (centre_y - cut_height / 2 > -1).all()
+    assert (centre_y + cut_height / 2 < height).all()
+    assert float((centre_x - cut_width / 2).min()) < 2
+    assert float((centre_x + cut_width / 2).max()) > width - 3
+
+
+@pytest.mark.parametrize(("height", "width"), [(9, 30), (30, 9)])
+def test_random_resized_crop_keeps_the_size_of_narrow_images(height: int, width: int) -> None:
+    given = as_batch(noise(1, 1, height, width))
+    result = RandomResizedCrop()(given, keyed(given)).inputs
+    assert result.shape == given.inputs.shape
+    assert float(result.min()) >= float(given.inputs.min()) - 1e-6
+    assert float(result.max()) <= float(given.inputs.max()) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: RandomCrop(), "without padding or size changes nothing"),
+        (lambda: RandomCrop(padding=-1), "padding of random_crop"),
+        (lambda: RandomCrop(size=0), "size of random_crop"),
+        (lambda: RandomResizedCrop(scale=(0.5, 2)), "0 < low <= high <= 1"),
+        (lambda: RandomResizedCrop(ratio=(2, 1)), "ratio of random_resized_crop"),
+        (lambda: RandomResizedCrop(size=(4, 0)), "size of random_resized_crop"),
+    ],
+)
+def test_values_that_mean_nothing_are_mistakes_of_the_config(make: Any, match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        make()
