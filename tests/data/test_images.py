@@ -104,7 +104,8 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
 
 def _png_header(width: int, height: int) -> bytes:
     header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    start = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+    return start + struct.pack(">I", 100) + b"IDAT"
 
 
 def test_each_broken_file_names_itself_and_the_mend(tmp_path: Path) -> None:

@@ -54,11 +54,8 @@ class Component(BaseModel):
     ) -> JsonSchemaValue:
         """A name, or a mapping that holds a name: what the validator above accepts."""
         mapping = handler.resolve_ref_schema(handler(core_schema))
-        return {
-            "title": cls.__name__,
-            "description": mapping["description"],
-            "anyOf": [{"type": "string"}, mapping],
-        }
+        about: dict[str, Any] = {key: mapping[key] for key in ("title", "description") if key in mapping}
+        return {**about, "anyOf": [{"type": "string"}, mapping]}
 
     @property
     def arguments(self) -> dict[str, Any]:

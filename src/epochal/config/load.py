@@ -96,11 +96,12 @@ def _suggestion(written: str, path: Path) -> str:
     files = [file for folder in folders for suffix in _SUFFIXES for file in folder.glob(f"*{suffix}")]
     candidates = [*recipe_names(), *sorted(map(str, files))]
     stem = path.name.removesuffix(path.suffix if path.suffix in _SUFFIXES else "").lower()
-    near = [
-        candidate
+    likeness = {
+        candidate: difflib.SequenceMatcher(None, stem, Path(candidate).stem.lower()).ratio()
         for candidate in candidates
-        if difflib.SequenceMatcher(None, stem, Path(candidate).stem.lower()).ratio() >= 0.6
-    ]
+    }
+    best = max(likeness.values(), default=0.0)
+    near = [candidate for candidate in candidates if likeness[candidate] >= max(0.6, best - 0.1)]
     if near:
         return "did you mean " + " or ".join(f"'{candidate}'" for candidate in near[:3]) + "?"
     return did_you_mean(written, candidates)

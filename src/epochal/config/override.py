@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from epochal.errors import ConfigError, Problem, did_you_mean
 
 COMMAND_LINE = "command line"
 
+_OPTION = re.compile(r"--|-[^\d.]")  # -1 and -.5 are values
 _FORM = "dotted.key=value"
 
 
@@ -88,7 +90,7 @@ def split_arguments(extra: Sequence[str], options: Iterable[str] = ()) -> list[s
         key, sign, value = argument.removeprefix("--").partition("=")
         if is_option:
             key = key.replace("-", "_")
-            if not sign and rest and not rest[0].startswith("--"):
+            if not sign and rest and not _OPTION.match(rest[0]):
                 sign, value = "=", rest.popleft()
         if sign and not key.startswith("-"):
             overrides.append(f"{key}={value}")

@@ -148,7 +148,7 @@ def _syntax_problem(error: MarkedYAMLError, text: str, name: str) -> Problem:
         what = f"'{line.strip()}' does not continue what stands above it"
         mend = "align it with the lines that it belongs to"
     elif "'<stream end>'" in what or "unexpected end" in what:
-        what = "a bracket or quote is opened here and never closed"
+        what = "a bracket or quote that is opened here or above is never closed"
         line_number = error.context_mark.line + 1 if error.context_mark else line_number
     elif "another document" in what:
         what, mend = "a second document begins at '---'", "keep one document a file"

@@ -17,12 +17,12 @@ import numpy as np
 from epochal.console import Console, log
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare
+from epochal.data.problems import raise_problems
 from epochal.errors import DataError, EpochalError, Problem
 
 CacheMode = Literal["auto", "memory", "disk", "none"]
 
 _CHUNK = 256
-_SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
@@ -194,10 +194,7 @@ def _fill(
         for rows, found in zip(chunks, pool.map(fill, chunks), strict=True):
             problems += found
             advance(len(rows))
-    if problems:
-        more = len(problems) - _SHOWN_PROBLEMS
-        shown = problems[:_SHOWN_PROBLEMS]
-        raise DataError(*shown, *([Problem(f"and {more} more of such problems")] if more > 0 else []))
+    raise_problems(problems)
     return array
 
 

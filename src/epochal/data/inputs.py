@@ -97,7 +97,7 @@ def _open(given: str, kind: Kind, channels: int | None, features: tuple[str, ...
         return _table_part(given, path, features)
     taken = {"image": sorted(IMAGE_SUFFIXES), "vector": TABLE_SUFFIXES, "tensor": ()}[kind]
     what = "this is a folder" if path.is_dir() else f"'{suffix}' files are no input here"
-    mend = f"the model takes a {kind}: give {', '.join((*taken, *_ARRAY_SUFFIXES))}"
+    mend = f"the model takes samples of kind {kind}: give {', '.join((*taken, *_ARRAY_SUFFIXES))}"
     raise RequestError(Problem(what, where=given, mend=mend + (" or a folder" if kind == "image" else "")))
 
 

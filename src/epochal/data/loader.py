@@ -6,9 +6,7 @@ depend on the number of workers, and training's own generators are left as they 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from epochal.data.draws import key_integer
+from epochal.data.foreign import forked_generators
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare
 
@@ -47,21 +46,6 @@ def read_batches(
         yield inputs, targets[rows], rows
 
 
-@contextmanager
-def keyed_generators(key: int) -> Iterator[None]:
-    """Python's, NumPy's and torch's global generators seeded by a key inside, as before outside."""
-    python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    random.seed(key)
-    np.random.seed(key % 2**32)
-    torch.default_generator.manual_seed(key)
-    try:
-        yield
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)
-        torch.set_rng_state(torch_state)
-
-
 @dataclass(frozen=True)
 class _KeyedSamples(Dataset[tuple[Tensor, int]]):
     source: Source
@@ -70,6 +54,7 @@ class _KeyedSamples(Dataset[tuple[Tensor, int]]):
     epoch: int
 
     def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        with keyed_generators(key_integer(self.seed, self.epoch, row)):
+        with forked_generators() as seed:
+            seed(key_integer(self.seed, self.epoch, row))
             sample = self.prepare(self.source.read(row))
         return torch.from_numpy(np.ascontiguousarray(sample)), row

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from epochal.config.component import Component, Registry, check_arguments
-from epochal.config.load import ConfigText
+from epochal.config.text import ConfigText
 from epochal.data import augment, prepare, sources, split
 from epochal.engine.config import OptimizerConfig, SchedulerConfig
 from epochal.engine.optimizers import check_optimizer

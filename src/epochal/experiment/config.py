@@ -10,8 +10,10 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from epochal.config.component import Component
-from epochal.config.load import ConfigText, load, validate
+from epochal.config.load import load
 from epochal.config.section import Section
+from epochal.config.text import ConfigText
+from epochal.config.validate import complete, validate
 from epochal.data.config import DataConfig
 from epochal.engine.config import ComputeConfig, OptimizerConfig, SchedulerConfig, TrainingConfig
 from epochal.errors import ConfigError
@@ -99,6 +101,7 @@ def load_experiment(
     if "name" not in text.values:
         text.values["name"] = re.sub(r"[^\w.+-]+", "-", Path(text.name).stem) or "experiment"
     _make_paths_absolute(text)
+    text = complete(text, ExperimentConfig)
     checked, problems = validate(text, ExperimentConfig)
     if components:
         # torch and the packages of the components load here, not for `epochal config show`

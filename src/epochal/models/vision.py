@@ -6,11 +6,10 @@ start-up time as torch.
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import inspect
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -191,16 +190,17 @@ def find_vision_model(name: str) -> VisionModel | None:
     return None
 
 
-def missing_packages(name: str, ours: typing.Iterable[str]) -> RequestError | None:
-    """The error for a name that is no misspelling of ``ours`` while torchvision or timm is not installed."""
+def missing_packages(name: str, ours: Iterable[str]) -> RequestError | None:
+    """The error for a name that is none of ``ours`` while a package that may know it is missing, or None."""
     missing = [package for package in PACKAGES if not _installed(package)]
-    if not missing or difflib.get_close_matches(name.lower(), ours):
+    if not missing:
         return None
+    near = did_you_mean(name, ours)
     return RequestError(
         Problem(
             f"no model of epochal's is called '{name}', and {' and '.join(missing)} can't be asked",
             where="model",
-            mend=f"for their models, {INSTALL}; name your own as 'package.module:Name'",
+            mend=f"{near + ' ' if near.endswith('?') else ''}for their models, {INSTALL}",
         )
     )
 

@@ -39,7 +39,7 @@ def plot_confusion(table: pl.DataFrame, split: str) -> Figure:
     left, right = figure.subplots(1, 2)
     _heatmap(left, names, shares, f"Confusion matrix · {split}")
     _write_numbers(left, shares, [[f"{count}" for count in row] for row in counts])
-    _heatmap(right, names, shares, "Share of each true class")
+    _heatmap(right, names, shares, "Share of each true class, %")
     _write_numbers(right, shares, [[_share(share) for share in row] for row in shares])
     right.set(ylabel="", yticklabels=[])
     return figure
@@ -60,7 +60,7 @@ def _heatmap(axes: Axes, names: Sequence[str], shares: Shares, title: str, **arg
     )
     every = -(-classes // _MOST_TICKS)
     shown = range(0, classes, every)
-    labels = [elide(names[k], 16) for k in shown]
+    labels = [elide(names[k], 18) for k in shown]
     size = float(np.clip(200 / classes, 5.5, 8.5))
     upright = classes > 10 or max(map(len, labels)) > 4
     axes.set_xticks(shown, labels, rotation=90 if upright else 0, fontsize=size)
@@ -91,9 +91,9 @@ def _share(share: float) -> str:
 
 
 def _heatmap_with_list(names: Sequence[str], counts: Counts, shares: Shares, split: str) -> Figure:
-    side = float(np.clip(3.5 + 0.1 * len(names), 6.5, 9.0))
-    figure = new_figure(side + 4.2, side)
-    axes, beside = figure.subplots(1, 2, width_ratios=(side, 3.4))
+    side = float(np.clip(4.5 + 0.07 * len(names), 6.0, 9.0))
+    figure = new_figure(side + 5.0, side)
+    axes, beside = figure.subplots(1, 2, width_ratios=(side, 3.9))
     picture = _heatmap(axes, names, shares, f"Confusion matrix · {split}")
     bar = figure.colorbar(picture, ax=axes, shrink=0.5, pad=0.02, aspect=30)
     ticks = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -102,12 +102,14 @@ def _heatmap_with_list(names: Sequence[str], counts: Counts, shares: Shares, spl
     bar.outline.set_visible(False)
     bar.set_label("share of the true class", fontsize=8.5, color=INK)
     beside.axis("off")
-    beside.set_title("Most frequent confusions", loc="left", fontsize=10, fontweight="bold", color=INK)
+    beside.set_title(
+        "Most frequent confusions", loc="left", fontsize=11, fontweight="bold", color=INK, pad=10
+    )
+    beside.text(0.0, 0.985, "count   true → predicted", color=MUTED, fontsize=8.5)
     for place, (count, true, predicted) in enumerate(_confusions(names, counts)):
-        height = 1 - (place + 1) / (_MOST_LISTED + 5)
-        beside.text(0.12, height, f"{count}", ha="right", color=INK, fontsize=9, fontweight="bold")
-        beside.text(0.17, height, f"{true} → {predicted}", color=INK, fontsize=8.5)
-    beside.text(0.0, 0.0, "count, true → predicted", color=MUTED, fontsize=8)
+        height = 0.985 - (place + 1) * 0.26 / side
+        beside.text(0.1, height, f"{count}", ha="right", color=INK, fontsize=9, fontweight="bold")
+        beside.text(0.15, height, f"{true} → {predicted}", color=INK, fontsize=8.5, in_layout=False)
     beside.set(xlim=(0, 1), ylim=(0, 1))
     return figure
 
@@ -118,7 +120,7 @@ def _confusions(names: Sequence[str], counts: Counts) -> list[tuple[int, str, st
     order = np.argsort(-wrong, axis=None, kind="stable")[:_MOST_LISTED]
     cells = [(int(cell) // len(names), int(cell) % len(names)) for cell in order]
     return [
-        (int(wrong[row, column]), elide(names[row], 18), elide(names[column], 18))
+        (int(wrong[row, column]), elide(names[row], 20), elide(names[column], 20))
         for row, column in cells
         if wrong[row, column] > 0
     ]

@@ -62,7 +62,7 @@ def plot_loss(rows: Sequence[Row], best: Best | None) -> Figure | None:
     epochs = np.concatenate((train.y, val.y))
     if len(epochs) > 2:
         _limit(axes, epochs, batches.y)
-    _mark_best(axes, best, val if best and best[0] == "val/loss" else None)
+    _mark_best(axes, best, "val/loss", val)
     _epoch_axis(axes)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right")
     return figure
@@ -74,20 +74,18 @@ def plot_metrics(rows: Sequence[Row], best: Best | None) -> Figure | None:
     panels = {key[4:]: values for key in keys if len(values := series(rows, key, "epoch"))}
     if not panels:
         return None
-    columns = min(len(panels), 2 if len(panels) in (2, 4) else 3)
+    columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}.get(len(panels), 4)
     lines = -(-len(panels) // columns)
-    figure = new_figure(max(3.4 * columns, 5.4), 2.7 * lines + 0.2)
-    grid = figure.subplots(lines, columns, squeeze=False, sharex=True).ravel()
+    figure = new_figure(max(3.2 * columns, 5.4), 2.6 * lines + 0.3)
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
     for axes, (metric, val) in zip(grid, panels.items(), strict=False):
         dress(axes, metric.replace("_", " "), "epoch")
-        train = series(rows, f"train/{metric}", "epoch")
-        _draw_pair(axes, train, val)
-        is_monitor = best is not None and best[0] == f"val/{metric}"
-        _mark_best(axes, best, val if is_monitor else None)
+        _draw_pair(axes, series(rows, f"train/{metric}", "epoch"), val)
+        _mark_best(axes, best, f"val/{metric}", val)
         _epoch_axis(axes)
-        axes.set_title(f"{val.y[-1]:.4g}", loc="right", fontsize=9.5, color=VAL, pad=10)
-        if len(train):
-            axes.legend(frameon=False, fontsize=8, labelcolor=INK)
+    # one legend serves all panels; it stands where a training curve is among them
+    explained = next((k for k, metric in enumerate(panels) if f"train/{metric}" in rows[-1]), 0)
+    grid[explained].legend(frameon=False, fontsize=8, labelcolor=INK)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[: max(0, len(panels) - columns)]:
@@ -148,26 +146,19 @@ def _limit(axes: Axes, epochs: Values, batches: Values) -> None:
     axes.set_ylim(low - margin, high + margin)
 
 
-def _mark_best(axes: Axes, best: Best | None, monitored: Series | None) -> None:
-    """A line at the best epoch, and a dot with the value on the score that chose it."""
-    if best is None:
+def _mark_best(axes: Axes, best: Best | None, key: str, val: Series) -> None:
+    """A line at the best epoch with the score there, a dot where the score chose it; else the last score."""
+    if best is None or best[1] not in val.x:
+        if len(val):
+            axes.set_title(f"{val.y[-1]:.4g}", loc="right", fontsize=9.5, color=VAL, pad=10)
         return
-    epoch = best[1]
-    axes.axvline(epoch, color=HIGHLIGHT, linewidth=1.0, linestyle=(0, (3, 2)), zorder=1.5)
-    if monitored is None or epoch not in monitored.x:
-        return
-    value = float(monitored.y[monitored.x == epoch][0])
-    axes.plot([epoch], [value], marker="o", markersize=7, color=HIGHLIGHT, markeredgecolor="white", zorder=4)
-    axes.annotate(
-        f"best {value:.4g}",
-        (epoch, value),
-        xytext=(-6, -13) if value > np.mean(axes.get_ylim()) else (-6, 8),
-        textcoords="offset points",
-        ha="right" if epoch > np.mean(axes.get_xlim()) else "left",
-        fontsize=8.5,
-        color=HIGHLIGHT,
-        fontweight="bold",
-    )
+    monitor, epoch = best
+    value = float(val.y[val.x == epoch][0])
+    label = f"best epoch, {epoch}"
+    axes.axvline(epoch, color=HIGHLIGHT, linewidth=1.1, linestyle=(0, (3, 2)), zorder=1.5, label=label)
+    axes.set_title(f"{value:.4g}", loc="right", fontsize=9.5, color=HIGHLIGHT, pad=10, fontweight="bold")
+    if monitor == key:
+        axes.plot([epoch], [value], "o", markersize=8, color=HIGHLIGHT, markeredgecolor="white", zorder=4)
 
 
 def _epoch_axis(axes: Axes) -> None:

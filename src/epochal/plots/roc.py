@@ -27,7 +27,7 @@ def plot_roc(table: pl.DataFrame, split: str) -> Figure:
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     _draw(axes, lines)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    if float(lines[-1].rows["AREA"][0]) > _CROWDED:
+    if float(lines[0].rows["AREA"][0]) > _CROWDED:
         _enlarge_corner(axes, lines)
     add_legend_of(axes, lines, "area under the curve")
     return figure
@@ -42,6 +42,7 @@ def _enlarge_corner(axes: Axes, lines: list[Line]) -> None:
     """The upper left corner again, in the half of the picture that good curves leave empty."""
     inset = axes.inset_axes((0.4, 0.1, 0.54, 0.54))
     dress(inset)
+    inset.set_title("enlarged", loc="left", fontsize=8, color=MUTED, pad=4)
     inset.spines[["top", "right"]].set_visible(True)
     inset.spines[:].set_color(MUTED)
     _draw(inset, lines)

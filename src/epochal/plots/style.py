@@ -52,8 +52,10 @@ def new_figure(width: float, height: float) -> Figure:
     """An empty white figure of this size in inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), dpi=130, layout="constrained", facecolor="white")
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12, wspace=0.03, hspace=0.03)
+    figure = Figure(figsize=(width, height), dpi=130, layout=layout, facecolor="white")
     FigureCanvasAgg(figure)
     return figure
 
@@ -117,48 +119,45 @@ class Line:
 
 
 def lines_of(table: pl.DataFrame) -> list[Line]:
-    """What to draw of a table of curves, the averages last.
+    """What to draw of a table of curves: the averages, the named ones, the others.
 
     Up to ten classes have a colour each. Of more, all are thin and grey but the few with the smallest AREA,
-    which are named.
+    which are named. Each label begins with the area; matplotlib would leave out one that begins with an
+    underscore, as a class may.
     """
     curves = {str(name): rows for (name,), rows in table.group_by("CURVE", maintain_order=True)}
     averages = {name: curves.pop(name) for name in ("macro", "micro") if name in curves and len(curves) > 1}
     area = {name: float(rows["AREA"][0]) for name, rows in (curves | averages).items()}
-    named = list(curves)
-    if len(named) > MOST_NAMED:
-        named = sorted(named, key=area.__getitem__)[:_LOWEST]
-    faint = {"color": "#9aa1ab", "linewidth": 0.6, "alpha": 0.45, "zorder": 1.5}
-    lines = [Line(rows, None, faint) for name, rows in curves.items() if name not in named]
-    width = 2.0 if len(curves) == 1 else 1.3
-    for colour, name in zip(COLOURS, named, strict=False):
-        label = f"{area[name]:.3f}  {elide(name)}"
-        lines.append(Line(curves[name], label, {"color": colour, "linewidth": width, "zorder": 2}))
+    digits = 4 if max(area.values()) > 0.995 else 3
+    lines = []
     for name, dash in (("macro", "-"), ("micro", (0, (4, 2)))):
         if name in averages:
             look = {"color": INK, "linewidth": 1.9, "linestyle": dash, "zorder": 3}
-            lines.append(Line(averages[name], f"{area[name]:.3f}  {name} average", look))
+            lines.append(Line(averages[name], f"{_below_one(area[name], digits)}  {name} average", look))
+    named = list(curves)
+    if len(named) > MOST_NAMED:
+        named = sorted(named, key=area.__getitem__)[:_LOWEST]
+    width = 2.0 if len(curves) == 1 else 1.3
+    for colour, name in zip(COLOURS, named, strict=False):
+        label = f"{_below_one(area[name], digits)}  {elide(name)}"
+        lines.append(Line(curves[name], label, {"color": colour, "linewidth": width, "zorder": 2}))
+    faint = {"color": "#9aa1ab", "linewidth": 0.6, "alpha": 0.45, "zorder": 1.5}
+    lines += [Line(rows, None, faint) for name, rows in curves.items() if name not in named]
     return lines
 
 
 def add_legend_of(axes: Axes, lines: Sequence[Line], title: str) -> None:
-    """The named curves with their areas: beside the axes, or inside them where there is but one.
-
-    Each label begins with a number, since matplotlib leaves out one that begins with an underscore.
-    """
+    """The named curves with their areas: beside the axes, or inside them where there is but one."""
     from matplotlib.lines import Line2D
 
-    shown = [line for line in reversed(lines) if line.label]
-    faint = len(lines) - len(shown)
-    handles = [Line2D([], [], **line.look) for line in shown]
-    labels = [line.label for line in shown if line.label]
+    shown = {line.label: line for line in lines if line.label}
+    faint = [line for line in lines if not line.label]
     if faint:
-        handles.append(Line2D([], [], **lines[0].look))
-        labels.append(f"{faint} more, all higher")
+        shown[f"{len(faint)} more, none lower"] = faint[0]
     place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
     axes.legend(
-        handles,
-        labels,
+        [Line2D([], [], **line.look) for line in shown.values()],
+        list(shown),
         title=title,
         frameon=False,
         fontsize=8.5,
@@ -167,3 +166,8 @@ def add_legend_of(axes: Axes, lines: Sequence[Line], title: str) -> None:
         alignment="left",
         **(place if len(lines) > 1 else {"loc": "lower right"}),
     )
+
+
+def _below_one(area: float, digits: int) -> str:
+    """An area that is less than one never reads as one."""
+    return f"{min(area, 1 - 10**-digits) if area < 1 else area:.{digits}f}"

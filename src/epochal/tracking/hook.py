@@ -63,7 +63,7 @@ class TensorBoardHook(Hook):
         if step % self._every == 0:
             self._board.scalars({"train/batch_loss": float(loss), "train/lr": state.schedule.rate}, step)
 
-    def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
+    def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:  # noqa: ARG002
         """Every number of the epoch."""
         self._board.scalars(row, state.counters.step)
 

@@ -53,7 +53,7 @@ def build_source(component: Component, target_kind: TargetKind) -> Source:
     if isinstance(result, Source):
         return result
     if hasattr(result, "__getitem__") and hasattr(result, "__len__"):
-        from epochal.data.sources.dataset import from_dataset  # only Datasets need torch's DataLoader
+        from epochal.data.sources.dataset import from_dataset  # only a Dataset needs torch
 
         return from_dataset(result, target_kind=target_kind, name=component.name)
     what = f"'{component.name}' gives a {type(result).__name__}, which is no map-style Dataset"

@@ -14,8 +14,8 @@ import polars as pl
 import torch
 from PIL import Image
 
+from epochal.data.foreign import forked_generators
 from epochal.data.images import to_array
-from epochal.data.loader import keyed_generators
 from epochal.data.manifest import Array, Manifest, Source, TargetKind
 from epochal.data.problems import SHOWN, raise_problems
 from epochal.data.sources.arrays import as_samples, finite
@@ -138,13 +138,14 @@ def _read_all(items: _Items, count: int, keep: bool) -> _Contents:
     contents: _Contents | None = None
     problems: list[Problem] = []
     kept = 0
-    with keyed_generators(0):
+    with forked_generators() as seed:
+        seed(0)
         for row in range(count):
             try:
                 kind, sample, target = items.read(row)
             except DataError as error:
                 problems += error.problems
-                if len(problems) == SHOWN:
+                if len(problems) >= SHOWN:
                     break
                 continue
             contents = contents or _Contents(kind, [], [], [])
@@ -191,7 +192,8 @@ def _is_random(items: _Items, count: int) -> bool:
     rows = np.unique(np.linspace(0, count - 1, min(_TRIED, count)).round().astype(int)).tolist()
     readings = []
     for key in (1, 2):
-        with keyed_generators(key):
+        with forked_generators() as seed:
+            seed(key)
             before = _generator_states()
             readings.append([items.sample(row) for row in rows])
             if _generator_states() != before:
