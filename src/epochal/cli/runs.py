@@ -67,7 +67,10 @@ def _print(found: list[Run]) -> None:
         of = split.rstrip("/") if any(cells) else ""
         shown = f"[{_STYLES[status]}]{status}[/{_STYLES[status]}]"
         table.add_row(f"{run.name}/{run.path.name}", shown, str(_epoch(run) or ""), *cells, of)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a file or a pipe has no edge to fold lines at
+        console = Console(highlight=False, width=240)
+    console.print(table)
 
 
 def _epoch(run: Run) -> int:

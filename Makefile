@@ -1,0 +1,49 @@
+# `make demo` and `make test` do everything on a fresh machine: environment, installation, work.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MODULES := src tests
+
+.PHONY: help demo install test test-slow lint format clean
+
+help:
+	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
+	@echo "make test       install, then lint, type check, import rules and the fast tests"
+	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, every torchvision and timm family, ..."
+	@echo "make lint       ruff, mypy --strict, import-linter"
+	@echo "make format     ruff format and its automatic mends"
+	@echo "make clean      remove the environment and what tools leave behind; runs/ stays"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml requirements.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "epochal needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: install
+	$(BIN)/epochal train digits --again
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-slow: install
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/ruff check $(MODULES)
+	$(BIN)/ruff format --check $(MODULES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: install
+	$(BIN)/ruff check --fix $(MODULES)
+	$(BIN)/ruff format $(MODULES)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
