@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import inspect
 import json
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,18 +163,17 @@ def experiment_id(config: ExperimentConfig, data: Data) -> str:
     digest.update(data.source.digest.encode())
     for rows in (data.split.train, data.split.val, data.split.test):
         digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
-    for module in sorted(_own_modules(settings)):
-        digest.update(inspect.getsource(importlib.import_module(module)).encode())
+    for file in sorted(_own_files([settings, config.data.source.name])):
+        digest.update(Path(file).read_bytes())
     return digest.hexdigest()[:8]
 
 
-def _own_modules(value: Any) -> set[str]:
-    """Modules named as ``package.module:Name`` anywhere in the settings."""
+def _own_files(value: Any) -> set[str]:
+    """The files of modules named as ``package.module:Name`` in the settings; all are loaded by now."""
     if isinstance(value, dict):
-        return set().union(*(_own_modules(entry) for entry in value.values()))
+        return _own_files(list(value.values()))
     if isinstance(value, list):
-        return set().union(*(_own_modules(entry) for entry in value))
-    if not isinstance(value, str) or ":" not in value:
-        return set()
-    module = value.partition(":")[0]
-    return {module} if importlib.util.find_spec(module) else set()
+        return set().union(*map(_own_files, value))
+    module = sys.modules.get(value.partition(":")[0]) if isinstance(value, str) and ":" in value else None
+    file = getattr(module, "__file__", None) or ""
+    return {file} if file.endswith(".py") else set()
