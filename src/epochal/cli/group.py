@@ -11,13 +11,13 @@ from epochal.errors import did_you_mean
 
 # verb -> (module with the attribute `command`, what the list of verbs says), in the order of a project's life
 VERBS = {
-    "inspect": ("epochal.cli.inspect", "Look at the data: counts, balance, statistics, problems, leaks."),
+    "inspect": ("epochal.cli.inspect", "Look at the data: splits, classes, statistics."),
     "train": ("epochal.cli.train", "Train a model as a config says, and test it."),
     "evaluate": ("epochal.cli.evaluate", "Score a trained model on a split or on new data."),
     "predict": ("epochal.cli.predict", "Predict files or tables with a trained model."),
     "runs": ("epochal.cli.runs", "List runs with their status and scores."),
     "config": ("epochal.cli.config", "Show a config in full, its JSON Schema, the bundled recipes."),
-    "doctor": ("epochal.cli.doctor", "Check the installation, the devices and the speed of this machine."),
+    "doctor": ("epochal.cli.doctor", "Check the installation and what this machine offers."),
 }
 
 _EXAMPLES = (

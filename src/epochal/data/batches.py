@@ -15,7 +15,6 @@ from epochal.data.cache import Samples
 from epochal.data.draws import key_integer
 from epochal.data.loader import Raw, read_batches
 from epochal.data.manifest import Array, Manifest, Source
-from epochal.data.prepare import Prepare
 from epochal.data.statistics import Normalizer
 
 
@@ -37,7 +36,6 @@ class Pool:
     """What the splits share: prepared samples, their targets, the normalisation, the device."""
 
     source: Source
-    prepare: Prepare
     samples: Samples
     targets: Tensor
     normalizer: Normalizer
@@ -62,10 +60,18 @@ class Batches:
     augment: Augment | None = None
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.rows), self.size)
-        if self.augment is not None and rest == 1 and whole > 0:
-            return whole
-        return whole + (rest > 0)
+        return -(-self._count // self.size)
+
+    @property
+    def _count(self) -> int:
+        """Samples of an epoch."""
+        count = len(self.rows)
+        leaves_one = self.augment is not None and count > self.size and count % self.size == 1
+        return count - leaves_one
+
+    def count(self, start: int, stop: int) -> int:
+        """Samples in the batches ``start`` to ``stop - 1`` of an epoch."""
+        return min(stop * self.size, self._count) - start * self.size
 
     def order(self, epoch: int) -> list[Array]:
         """The row numbers of each batch of an epoch."""
@@ -81,7 +87,7 @@ class Batches:
             indices = (torch.from_numpy(rows) for rows in order)
             raw: Iterator[Raw] = ((data[index], pool.targets[index], index) for index in indices)
         else:
-            raw = read_batches(pool.source, pool.prepare, pool.targets, order, pool.seed, epoch, pool.workers)
+            raw = read_batches(pool.samples, pool.targets, order, pool.seed, epoch, pool.workers)
         for inputs, targets, index in raw:
             yield self._finish(inputs, targets, index, epoch)
 

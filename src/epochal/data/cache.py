@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,6 +16,8 @@ from typing import Literal
 import numpy as np
 
 from epochal.console import Console, log
+from epochal.data.draws import key_integer
+from epochal.data.foreign import forked_generators
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare
 from epochal.data.problems import raise_problems
@@ -23,6 +26,8 @@ from epochal.errors import DataError, EpochalError, Problem
 CacheMode = Literal["auto", "memory", "disk", "none"]
 
 _CHUNK = 256
+_TEMPORARY = ".tmp.npy"
+_DAY = 24 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -31,13 +36,22 @@ class Samples:
 
     shape: of one sample, C×H×W or F. dtype: uint8 (image values, 255 means 1) or float32.
     array: [N, *shape] in memory or memory-mapped; None where samples are made anew each time.
-    read: the row number -> one prepared sample.
+    read: the row number -> one prepared sample; DataError where its shape is another.
     """
 
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
     array: Array | None
     read: Callable[[int], Array]
+
+    def read_keyed(self, row: int, *key: int) -> Array:
+        """One prepared sample; what is random in it depends on the key and the row alone.
+
+        The global generators, which such code draws from, are left as they were.
+        """
+        with forked_generators() as seed:
+            seed(key_integer(*key, row))
+            return self.read(row)
 
 
 def prepare_samples(
@@ -49,23 +63,26 @@ def prepare_samples(
         another name and renamed, so several processes may build the same one, and any may be deleted.
     Raises DataError naming the samples that can't be read, or whose shape differs from the others'.
     """
-    first = prepare(_raw(source, 0))
-    prepare.check_repeatable(_raw(source, 0))
+    with forked_generators():  # a Dataset of the user's may draw from them
+        raw = _raw(source, 0)
+        first = prepare(raw)
+        prepare.check_repeatable(raw)
+    filenames = source.manifest.filenames
 
     def read(row: int) -> Array:
-        return prepare(_raw(source, row))
+        sample = prepare(_raw(source, row))
+        if sample.shape != first.shape:
+            raise DataError(_other_shape(filenames[row], sample, filenames[0], first))
+        return sample
 
     if source.item is not None or mode == "none":
         return Samples(first.shape, first.dtype, None, read)
     if source.array is not None and not prepare.steps and mode != "disk":
         return Samples(first.shape, first.dtype, source.array, read)
     path = folder / "prepared" / f"{_key(source, prepare)}.npy"
-    if path.exists():
-        with suppress(ValueError, EOFError, OSError):  # a damaged file is built again
-            # copy-on-write: torch asks for writable memory, and nothing here writes
-            found = np.load(path, mmap_mode="c")
-            if len(found) == len(source.manifest):
-                return Samples(found.shape[1:], found.dtype, found, read)
+    found = _open(path, (len(source.manifest), *first.shape))
+    if found is not None:
+        return Samples(first.shape, found.dtype, found, read)
     size = len(source.manifest) * first.nbytes
     place = _place(mode, size, source, folder)
     if place == "none":
@@ -79,6 +96,15 @@ def to_unit(array: Array) -> Array:
     if array.dtype == np.uint8:
         return array.astype(np.float32) * np.float32(1 / 255)
     return array.astype(np.float32, copy=False)
+
+
+def _open(path: Path, shape: tuple[int, ...]) -> Array | None:
+    """A cached file; None where there is none, or where it is damaged and is to be built again."""
+    with suppress(ValueError, OSError):
+        # copy-on-write: torch asks for writable memory, and nothing here writes
+        found = np.lib.format.open_memmap(path, mode="c")
+        return found if found.shape == shape else None
+    return None
 
 
 def _raw(source: Source, row: int) -> Array:
@@ -120,10 +146,11 @@ def _build(
     """All prepared samples as one array, made by as many threads as there are cores."""
     count = len(source.manifest)
     temporary: Path | None = None
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}.tmp.npy")
     try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _remove_leftovers(path.parent)
+            temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{_TEMPORARY}")
         with console.progress("preparing samples", count) as advance:
             try:
                 array = _fill(read, source, _empty(temporary, (count, *first.shape), first.dtype), advance)
@@ -134,8 +161,9 @@ def _build(
             return array
         assert isinstance(array, np.memmap)
         array.flush()
+        finished = np.lib.format.open_memmap(temporary, mode="c")
         os.replace(temporary, path)
-        return np.load(path, mmap_mode="c")  # type: ignore[no-any-return]
+        return finished
     except OSError as error:
         if path is None:
             raise
@@ -152,6 +180,14 @@ def _build(
             temporary.unlink(missing_ok=True)
 
 
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes had half written; a file that somebody works on changes all the time."""
+    for leftover in folder.glob(f".*{_TEMPORARY}"):
+        with suppress(FileNotFoundError):
+            if time.time() - leftover.stat().st_mtime > _DAY:
+                leftover.unlink()
+
+
 def _empty(path: Path | None, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
     if path is None:
         return np.empty(shape, dtype)
@@ -163,14 +199,13 @@ def _empty(path: Path | None, shape: tuple[int, ...], dtype: np.dtype[np.generic
 
 
 class _MixedTypesError(Exception):
-    """A float sample among uint8 ones: all become float32."""
+    """A sample of another type than the first, such as a float among uint8 ones: all become float32."""
 
 
 def _fill(
     read: Callable[[int], Array], source: Source, array: Array, advance: Callable[[int], None]
 ) -> Array:
     """Write every prepared sample into its row; collects what is wrong before it raises."""
-    filenames = source.manifest.filenames
 
     def fill(rows: range) -> list[Problem]:
         problems: list[Problem] = []
@@ -180,12 +215,9 @@ def _fill(
             except EpochalError as error:
                 problems += error.problems
                 continue
-            if sample.shape != array.shape[1:]:
-                problems.append(_other_shape(filenames[row], sample, filenames[0], array))
-            elif array.dtype == np.uint8 and sample.dtype != np.uint8:
+            if sample.dtype != array.dtype and array.dtype != np.float32:
                 raise _MixedTypesError
-            else:
-                array[row] = sample if sample.dtype == array.dtype else to_unit(sample)
+            array[row] = sample if sample.dtype == array.dtype else to_unit(sample)
         return problems
 
     problems: list[Problem] = []
@@ -204,12 +236,12 @@ def _chunks(count: int) -> Iterator[range]:
         yield range(start, min(start + size, count))
 
 
-def _other_shape(name: str, sample: Array, first_name: str, array: Array) -> Problem:
+def _other_shape(name: str, sample: Array, first_name: str, first: Array) -> Problem:
     def words(shape: tuple[int, ...]) -> str:
         return "×".join(str(side) for side in shape)
 
     return Problem(
-        f"its shape {words(sample.shape)} differs from {words(array.shape[1:])} of '{first_name}'",
+        f"its shape {words(sample.shape)} differs from {words(first.shape)} of '{first_name}'",
         where=name,
         mend="make them equal in data.prepare, such as [{name: resize, size: 224}]",
     )

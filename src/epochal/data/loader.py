@@ -6,6 +6,7 @@ depend on the number of workers, and training's own generators are left as they 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,46 +16,64 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from epochal.data.draws import key_integer
-from epochal.data.foreign import forked_generators
-from epochal.data.manifest import Array, Source
-from epochal.data.prepare import Prepare
+from epochal.data.cache import Samples, to_unit
+from epochal.data.manifest import Array
+from epochal.errors import EpochalError
 
 Raw = tuple[Tensor, Tensor, Tensor]
+_Item = tuple[Array | EpochalError, int]
 
 
 def read_batches(
-    source: Source,
-    prepare: Prepare,
-    targets: Tensor,
-    order: Sequence[Array],
-    seed: int,
-    epoch: int,
-    workers: int,
+    samples: Samples, targets: Tensor, order: Sequence[Array], seed: int, epoch: int, workers: int
 ) -> Iterator[Raw]:
-    """(inputs, targets, row numbers) of each batch in ``order``; inputs as prepared, on the CPU."""
+    """(inputs, targets, row numbers) of each batch in ``order``; inputs as prepared, on the CPU.
+
+    Raises the DataError of the first sample of a batch that can't be read.
+    """
     if not order:
         return
     loader: DataLoader[Any] = DataLoader(
-        _KeyedSamples(source, prepare, seed, epoch),
+        _KeyedSamples(samples, seed, epoch),
         batch_sampler=[rows.tolist() for rows in order],
         num_workers=workers,
+        collate_fn=_collate,
+        worker_init_fn=_leave_interruption,
         generator=torch.Generator(),  # otherwise iterating draws from the global generator
         prefetch_factor=4 if workers else None,
     )
     for inputs, rows in loader:
+        if isinstance(inputs, EpochalError):
+            raise inputs
         yield inputs, targets[rows], rows
 
 
 @dataclass(frozen=True)
-class _KeyedSamples(Dataset[tuple[Tensor, int]]):
-    source: Source
-    prepare: Prepare
+class _KeyedSamples(Dataset[_Item]):
+    samples: Samples
     seed: int
     epoch: int
 
-    def __getitem__(self, row: int) -> tuple[Tensor, int]:
-        with forked_generators() as seed:
-            seed(key_integer(self.seed, self.epoch, row))
-            sample = self.prepare(self.source.read(row))
-        return torch.from_numpy(np.ascontiguousarray(sample)), row
+    def __getitem__(self, row: int) -> _Item:
+        try:
+            return self.samples.read_keyed(row, self.seed, self.epoch), row
+        except EpochalError as error:  # raised in a worker, it would come with the worker's traceback
+            return error, row
+
+
+def _collate(items: list[_Item]) -> tuple[Tensor | EpochalError, Tensor]:
+    """Samples as one tensor; in a batch of mixed types, bytes become floats in [0, 1] first."""
+    rows = torch.tensor([row for _, row in items])
+    arrays: list[Array] = []
+    for sample, _ in items:
+        if isinstance(sample, EpochalError):
+            return sample, rows
+        arrays.append(sample)
+    if len({array.dtype for array in arrays}) > 1:
+        arrays = [to_unit(array) for array in arrays]
+    return torch.from_numpy(np.stack(arrays)), rows
+
+
+def _leave_interruption(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)
+    """Ctrl-C goes to every process of a terminal; the training process alone decides when to stop."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

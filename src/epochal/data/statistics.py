@@ -16,7 +16,7 @@ from epochal.data.config import Constants, DataConfig
 from epochal.data.manifest import Array, Manifest, TargetKind
 from epochal.errors import DataError, Problem
 
-_CHUNK = 1024
+_CHUNK = 1 << 22  # values that are looked at together
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ _Moments = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], tuple[
 def _measure_bytes(array: Array, rows: Array, channels: int) -> _Moments:
     """Moments from exact counts of the 256 byte values: no rounding, whatever the order of samples."""
     counts = np.zeros((channels, 256), np.int64)
-    for chunk in _chunks(rows):
+    for chunk in _chunks(rows, array.shape[1:]):
         images = array[chunk]
         for channel in range(channels):
             counts[channel] += np.bincount(images[:, channel].ravel(), minlength=256)
@@ -103,11 +103,12 @@ def _measure_floats(samples: Samples, rows: Array) -> _Moments:
     """Moments of channels or features, joined chunk by chunk (Chan, Golub & LeVeque 1979)."""
     count = 0
     mean = squares = low = high = np.zeros(1)
-    for chunk in _chunks(rows):
-        block = (
-            samples.array[chunk] if samples.array is not None else np.stack([samples.read(r) for r in chunk])
-        )
-        values = _by_channel(to_unit(block).astype(np.float64), samples.shape)
+    for chunk in _chunks(rows, samples.shape):
+        if samples.array is not None:
+            block = to_unit(samples.array[chunk])
+        else:
+            block = np.stack([to_unit(samples.read_keyed(row)) for row in chunk.tolist()])
+        values = _by_channel(block.astype(np.float64), samples.shape)
         n, m = len(values), values.mean(axis=0)
         s = ((values - m) ** 2).sum(axis=0)
         if count == 0:
@@ -129,9 +130,11 @@ def _by_channel(block: Array, shape: tuple[int, ...]) -> Array:
     return block if len(shape) == 1 else block.reshape(-1, 1)
 
 
-def _chunks(rows: Array) -> Iterator[Array]:
-    for start in range(0, len(rows), _CHUNK):
-        yield rows[start : start + _CHUNK]
+def _chunks(rows: Array, shape: tuple[int, ...]) -> Iterator[Array]:
+    """Rows in pieces whose samples fit well into memory."""
+    size = max(1, _CHUNK // max(1, math.prod(shape)))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -22,7 +24,11 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], values: Mapping[
 
     The file is made in memory and written by ``durable``: a full disk then leaves the old file as it was.
     """
-    copied = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    # safetensors takes neither strided tensors nor two that share memory, as tied weights do
+    copied = {
+        name: tensor.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
     content = save(copied, metadata={_HEADER: json.dumps(values)})
     try:
         write_bytes(path, content)
@@ -52,17 +58,32 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def flatten(value: Any, prefix: str, tensors: dict[str, Tensor]) -> Any:
-    """A nested state as JSON; its tensors are moved to ``tensors`` under names that start with ``prefix``."""
+    """A nested state as JSON; its tensors are moved to ``tensors`` under names that start with ``prefix``.
+
+    Tensors, numbers, text, None, and mappings, lists and tuples of them; RunError for anything else.
+    """
     if isinstance(value, Tensor):
-        tensors[prefix] = value
-        return {"tensor": prefix}
+        name = prefix
+        while name in tensors:  # a key 1 beside a key "1"
+            name += "'"
+        tensors[name] = value
+        return {"tensor": name}
     if isinstance(value, Mapping):
         items = [[key, flatten(entry, f"{prefix}/{key}", tensors)] for key, entry in value.items()]
         return {"items": items}
     if isinstance(value, list | tuple):
         entries = [flatten(entry, f"{prefix}/{index}", tensors) for index, entry in enumerate(value)]
         return {"tuple" if isinstance(value, tuple) else "list": entries}
-    return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise RunError(
+        Problem(
+            f"a checkpoint can't hold '{prefix}', which is a {type(value).__name__}",
+            mend="state_dict() should give tensors, numbers, text, and dicts, lists and tuples of them",
+        )
+    )
 
 
 def unflatten(value: Any, tensors: Mapping[str, Tensor]) -> Any:

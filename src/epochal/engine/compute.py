@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
+import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -49,7 +51,7 @@ class Compute:
 
 def choose_compute(config: ComputeConfig) -> Compute:
     """The device and precision that the configuration means on this machine."""
-    device = _device(config.device)
+    device = choose_device(config.device)
     precision = config.precision
     if precision == "auto":
         precision = "float32"
@@ -65,7 +67,8 @@ def choose_compute(config: ComputeConfig) -> Compute:
     return Compute(device, precision)
 
 
-def _device(name: str) -> torch.device:
+def choose_device(name: str) -> torch.device:
+    """The device that a name means on this machine; ConfigError where it is not there."""
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda", torch.cuda.current_device())
@@ -73,11 +76,15 @@ def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda", "mps"):
         raise ConfigError(
             Problem(
                 f"no device is called '{name}'", where="compute.device", mend="use auto, cpu, cuda or mps"
             )
-        ) from None
+        )
+    if device.type == "cpu":
+        return torch.device("cpu")  # which cpu:0 is not equal to
     if device.type == "cuda":
         count = torch.cuda.device_count()
         if (device.index or 0) >= count:
@@ -97,7 +104,7 @@ def _device(name: str) -> torch.device:
 def compute_settings(config: ComputeConfig, device: torch.device) -> Iterator[None]:
     """Threads and determinism as configured inside the block, as they were outside."""
     threads = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
+    mode = torch.get_deterministic_debug_mode()
     benchmark = torch.backends.cudnn.benchmark
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     if config.threads != "auto":
@@ -111,7 +118,7 @@ def compute_settings(config: ComputeConfig, device: torch.device) -> Iterator[No
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
+        torch.set_deterministic_debug_mode(mode)
         torch.backends.cudnn.benchmark = benchmark
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
@@ -121,3 +128,16 @@ def seed_generators(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc not to hand memory back to the system between steps, which would be asked for again at once.
+
+    Freed blocks at the end of the heap stay (M_TRIM_THRESHOLD), and blocks of up to 32 MB come from the heap
+    instead of a mapping of their own (M_MMAP_THRESHOLD); see mallopt(3). Nothing happens without glibc.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        trim_threshold, mmap_threshold = -1, -3
+        mallopt(mmap_threshold, 32 * 2**20)
+        mallopt(trim_threshold, 2**30)

@@ -14,7 +14,7 @@ _SPAN = re.compile(r"^\s*(\d+)\s*(steps?|epochs?)\s*$")
 
 
 def _span(value: int | str) -> int | str:
-    if isinstance(value, str) and not _SPAN.match(value):
+    if value < 0 if isinstance(value, int) else not _SPAN.match(value):
         raise ValueError("expected a number of steps, or text such as '500 steps' or '2 epochs'")
     return value
 

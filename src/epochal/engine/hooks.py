@@ -10,7 +10,7 @@ from torch import Tensor
 
 from epochal.console import log
 from epochal.engine.checkpoint import write_checkpoint
-from epochal.engine.loop import Hook, Monitor
+from epochal.engine.loop import Hook, Monitor, check_loss
 from epochal.engine.state import TrainState
 from epochal.run.durable import LineFile
 from epochal.run.folder import RunFolder
@@ -29,9 +29,10 @@ class LogHook(Hook):
         self._started = time.perf_counter()
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:
-        """Every so many steps, the loss of the step's last batch."""
+        """Every so many steps, the loss of the step's last batch; RunError where it is not finite."""
         if state.counters.step % self._every == 0:
-            row = {"train/batch_loss": _finite(float(loss)), "train/lr": state.schedule.rate}
+            check_loss(float(loss), state.counters.epoch + 1)
+            row = {"train/batch_loss": float(loss), "train/lr": state.schedule.rate}
             self._lines.append({"step": state.counters.step, "epoch": state.counters.epoch + 1, **row})
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:

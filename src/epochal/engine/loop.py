@@ -21,6 +21,8 @@ from epochal.tasks.task import Task
 
 Validate = Callable[[], Scores]
 
+_CALMER = "lower optimizer.lr, set training.gradient_clip, or use compute.precision=float32"
+
 
 @dataclass(frozen=True)
 class Monitor:
@@ -33,9 +35,9 @@ class Monitor:
     direction: Literal["max", "min"]
 
     def better(self, score: float, best: float | None, min_delta: float = 0.0) -> bool:
-        """Whether a score beats the best one by more than ``min_delta``."""
+        """Whether a score beats the best one by more than ``min_delta``; NaN never does."""
         if best is None:
-            return True
+            return not math.isnan(score)
         return score > best + min_delta if self.direction == "max" else score < best - min_delta
 
 
@@ -71,16 +73,16 @@ def fit(
             validate; schedule; hooks
             stop early if the monitored score no longer gets better
 
-    Raises Interrupted after the step in which a signal came, and RunError when the loss is not finite.
+    Raises Interrupted after the step in which a signal came, and RunError when the training loss is not
+    finite, or when the monitored score is not there or was NaN in every epoch so far.
     """
     counters = state.counters
     state.model.train()
     while counters.epoch < config.epochs and not _exhausted(state, config):
         left = len(batches) - counters.batch
         for batch in batches.epoch(counters.epoch, start=counters.batch):
-            loss = backward(
-                state, task, batch, compute, share=1 / _group(counters.batch, len(batches), config)
-            )
+            share = len(batch) / _group(batches, counters.batch, config.accumulate)
+            loss = backward(state, task, batch, compute, share)
             counters.batch += 1
             left -= 1
             if counters.batch % config.accumulate == 0 or left == 0:
@@ -91,15 +93,18 @@ def fit(
                     interruption.check()
         row = _close_epoch(state, validate, monitor)
         is_best = _follow(counters, monitor, row[monitor.name], config)
+        if counters.best is None:
+            what = f"{monitor.name} is nan in epoch {counters.epoch}, and no epoch was better"
+            raise RunError(Problem(what, mend=_CALMER))
         for hook in hooks:
             hook.after_epoch(state, row, is_best)
         interruption.check()
 
 
-def _group(batch: int, total: int, config: TrainingConfig) -> int:
-    """How many batches share the optimiser step that this batch belongs to; the last may have fewer."""
-    first = batch - batch % config.accumulate
-    return min(config.accumulate, total - first)
+def _group(batches: Batches, batch: int, accumulate: int) -> int:
+    """Samples of the optimiser step that this batch belongs to: each counts alike, in a short batch too."""
+    first = batch - batch % accumulate
+    return batches.count(first, min(first + accumulate, len(batches)))
 
 
 def _close_epoch(state: TrainState, validate: Validate, monitor: Monitor) -> dict[str, float]:
@@ -109,15 +114,11 @@ def _close_epoch(state: TrainState, validate: Validate, monitor: Monitor) -> dic
     rate = state.schedule.rate
     row = {f"train/{name}": float(total) / count for name, total in state.running.items()}
     state.running = {}
-    if not math.isfinite(row["train/loss"]):
-        raise RunError(
-            Problem(
-                f"the training loss became {row['train/loss']} in epoch {counters.epoch + 1}",
-                mend="lower optimizer.lr, set training.gradient_clip, or use compute.precision=float32",
-            )
-        )
+    check_loss(row["train/loss"], counters.epoch + 1)
     row |= {f"val/{name}": value for name, value in validate().overall.items()}
     row["train/lr"] = rate
+    if not math.isfinite(row["val/loss"]):
+        row.setdefault(monitor.name, math.nan)  # nothing but the loss is computed from such predictions
     if monitor.name not in row:
         raise RunError(
             Problem(
@@ -130,6 +131,12 @@ def _close_epoch(state: TrainState, validate: Validate, monitor: Monitor) -> dic
     counters.epoch += 1
     counters.batch = 0
     return row
+
+
+def check_loss(loss: float, epoch: int) -> None:
+    """RunError where the training loss is NaN or infinite: weights don't come back from that."""
+    if not math.isfinite(loss):
+        raise RunError(Problem(f"the training loss became {loss} in epoch {epoch}", mend=_CALMER))
 
 
 def _follow(counters: Counters, monitor: Monitor, score: float, config: TrainingConfig) -> bool:

@@ -17,7 +17,12 @@ from epochal.models.pretrained import classifier_parameters
 
 SUPPLIED = ("params",)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
-_FUSED_ON_CPU = ("Adam", "AdamW", "SGD", "Adagrad")
+_FUSED = ("Adam", "AdamW", "SGD")
+_FUSED_ON_CPU = (*_FUSED, "Adagrad")
+_REFUSED = {
+    "LBFGS": "LBFGS evaluates a batch several times a step, which the loop doesn't do",
+    "SparseAdam": "SparseAdam takes sparse gradients only, which linear and convolutional layers don't have",
+}
 
 
 def _torch_optimizers() -> dict[str, type[torch.optim.Optimizer]]:
@@ -42,8 +47,8 @@ def check_optimizer(config: OptimizerConfig) -> list[tuple[str, Problem]]:
     """What is wrong with the section, as (argument, problem), before anything is built."""
     function = OPTIMIZERS.resolve(config.name)
     name = getattr(function, "__name__", config.name)
-    if name == "LBFGS":
-        return [("name", Problem("LBFGS evaluates a batch several times a step, which the loop doesn't do"))]
+    if name in _REFUSED:
+        return [("name", Problem(_REFUSED[name], mend="use AdamW, Adam, SGD, ..."))]
     problems = check_arguments(function, name, config.arguments, SUPPLIED)
     for position, group in enumerate(config.groups):
         options = {key: value for key, value in group.items() if key != "parameters"}
@@ -61,10 +66,9 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module) -> torch.optim.Op
     function = OPTIMIZERS.resolve(config.name)
     arguments = config.arguments
     name = getattr(function, "__name__", "")
-    # one fused kernel a step instead of a dozen; the CPU has it for some classes only
-    if name in _FUSED_ON_CPU and not {"fused", "foreach", "differentiable"} & arguments.keys():
-        arguments["fused"] = True
     groups = parameter_groups(config, model)
+    if _can_fuse(name, groups) and not {"fused", "foreach", "differentiable"} & arguments.keys():
+        arguments["fused"] = True  # one kernel a step instead of a dozen
     try:
         optimizer = function(groups, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -72,6 +76,14 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module) -> torch.optim.Op
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(Problem(f"'{config.name}' gave no torch.optim.Optimizer", where="optimizer"))
     return optimizer
+
+
+def _can_fuse(name: str, groups: list[dict[str, Any]]) -> bool:
+    """Whether torch has a fused kernel for this class, and for all of these parameters."""
+    parameters = [parameter for group in groups for parameter in group["params"]]
+    on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
+    real = all(parameter.is_floating_point() for parameter in parameters)
+    return real and name in (_FUSED_ON_CPU if on_cpu else _FUSED)
 
 
 def parameter_groups(config: OptimizerConfig, model: nn.Module) -> list[dict[str, Any]]:
@@ -100,9 +112,9 @@ def parameter_groups(config: OptimizerConfig, model: nn.Module) -> list[dict[str
             names = ", ".join(name for name, _ in list(model.named_parameters())[:6])
             raise ConfigError(
                 Problem(
-                    f"no parameter's name matches '{group['parameters']}'",
+                    f"no parameter is left that '{group['parameters']}' matches",
                     where=f"optimizer.groups.{position}",
-                    mend=f"names are such as {names}",
+                    mend=f"the first group that matches wins; names are such as {names}",
                 )
             )
     if not grouped:

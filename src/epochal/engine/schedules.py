@@ -88,7 +88,6 @@ class Schedule:
         self._optimizer = optimizer
         self._steps = 0
         self._warmup = steps_of(config.warmup, steps_per_epoch) if config else 0
-        self._steps_per_epoch = steps_per_epoch
         total = epochs * steps_per_epoch
         if config is not None and self._warmup >= total:
             raise ConfigError(
@@ -125,10 +124,7 @@ class Schedule:
             self._restore_rates()
             return
         if self._scheduler is not None and self._per == "step":
-            # OneCycleLR counts its steps and refuses one past the last
-            total = getattr(self._scheduler, "total_steps", None)
-            if total is None or self._scheduler.last_epoch < total - 1:
-                self._scheduler.step()
+            self._advance()
 
     def after_epoch(self, score: float | None) -> None:
         """Move the rate where it moves by epochs or on the monitored score."""
@@ -137,8 +133,8 @@ class Schedule:
         if isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau):
             assert score is not None, "a monitored score is checked to exist before training"
             self._scheduler.step(score)
-        elif self._steps - self._warmup >= self._steps_per_epoch:
-            self._scheduler.step()
+        elif self._steps > self._warmup:  # an epoch that is all warm-up is not one of the schedule's
+            self._advance()
 
     def state_dict(self) -> dict[str, Any]:
         """Counters and the scheduler's own state, without functions."""
@@ -155,6 +151,13 @@ class Schedule:
         self._rates = state["rates"]
         if self._scheduler is not None:
             self._scheduler.load_state_dict(state["scheduler"])
+
+    def _advance(self) -> None:
+        assert self._scheduler is not None
+        # OneCycleLR counts its steps and refuses one past the last
+        total = getattr(self._scheduler, "total_steps", None)
+        if total is None or self._scheduler.last_epoch < total - 1:
+            self._scheduler.step()
 
     def _apply_warmup(self) -> None:
         if self._steps < self._warmup:
@@ -189,4 +192,6 @@ def _build(
         scheduler: lr_scheduler.LRScheduler = function(optimizer, **arguments)
     except (TypeError, ValueError, AttributeError) as error:
         raise ConfigError(Problem(f"{name}: {error}", where="scheduler")) from None
+    if not isinstance(scheduler, lr_scheduler.LRScheduler):
+        raise ConfigError(Problem(f"'{config.name}' gave no LRScheduler of torch.optim", where="scheduler"))
     return scheduler, per

@@ -39,8 +39,8 @@ class Counters:
 class TrainState:
     """Everything that training changes.
 
-    running: sums over the samples of the current epoch, on the device: ``loss``, ``count``, and what the
-    task keeps.
+    running: sums over the samples of the current epoch, on the device: ``loss``, ``count`` (int64), and what
+    the task keeps.
     """
 
     model: nn.Module

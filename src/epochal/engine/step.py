@@ -12,7 +12,10 @@ from epochal.tasks.task import Task
 
 
 def backward(state: TrainState, task: Task, batch: Batch, compute: Compute, share: float) -> Tensor:
-    """Add the gradients of ``share`` times the batch's mean loss; returns the loss, on the device."""
+    """Add the gradients of ``share`` times the batch's mean loss; returns the loss, on the device.
+
+    share: the batch's part of the samples of its optimiser step, 1 where it is alone.
+    """
     with compute.autocast():
         outputs = task.forward(state.model, batch)
     outputs = outputs.float()
@@ -34,7 +37,7 @@ def _keep(running: dict[str, Tensor], values: dict[str, Tensor], count: int) -> 
     if "count" in running:
         running["count"].add_(count)
     else:
-        running["count"] = torch.tensor(float(count))
+        running["count"] = torch.tensor(count, device=values["loss"].device)
 
 
 def _sum_dtype(device: torch.device) -> torch.dtype:

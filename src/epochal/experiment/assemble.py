@@ -77,7 +77,6 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pool = Pool(
         source=data.source,
-        prepare=data.prepare,
         samples=data.samples,
         targets=target_tensor(data.source.manifest),
         normalizer=data.normalizer.to(compute.device),
@@ -161,6 +160,8 @@ def experiment_id(config: ExperimentConfig, data: Data) -> str:
             part.pop(key, None)
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode())
     digest.update(data.source.digest.encode())
+    if data.source.item is not None:  # of a random Dataset, the samples are not in the digest
+        digest.update(json.dumps(config.data.source.dump(), sort_keys=True).encode())
     for rows in (data.split.train, data.split.val, data.split.test):
         digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
     for file in sorted(_own_files([settings, config.data.source.name])):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +18,7 @@ from epochal.config.text import ConfigText
 from epochal.config.validate import complete, validate
 from epochal.data.config import DataConfig
 from epochal.engine.config import ComputeConfig, OptimizerConfig, SchedulerConfig, TrainingConfig
-from epochal.errors import ConfigError
+from epochal.errors import ConfigError, RequestError
 
 _PATH_ARGUMENTS = {"root", "path"}
 
@@ -97,6 +99,13 @@ def load_experiment(
     components: also check every component's name and arguments, which imports torch and what else they
         name. Raises ConfigError with all mistakes at once.
     """
+    return read_experiment(config, overrides, components=components)[0]
+
+
+def read_experiment(
+    config: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), *, components: bool = True
+) -> tuple[ExperimentConfig, ConfigText]:
+    """What ``load_experiment`` gives, and the text, which knows where each key was written."""
     text = load(config, overrides)
     if "name" not in text.values:
         text.values["name"] = re.sub(r"[^\w.+-]+", "-", Path(text.name).stem) or "experiment"
@@ -110,7 +119,23 @@ def load_experiment(
         problems = problems + check_components(text)
     if problems or checked is None:
         raise ConfigError(*problems)
-    return checked
+    return checked, text
+
+
+@contextmanager
+def located(text: ConfigText) -> Iterator[None]:
+    """Give file and line to the keys that errors inside the block name: what only the data shows wrong."""
+    try:
+        yield
+    except RequestError as error:
+        problems = [replace(problem, where=_place(problem.where, text)) for problem in error.problems]
+        raise type(error)(*problems) from error.__cause__
+
+
+def _place(where: str, text: ConfigText) -> str:
+    keys = [int(key) if key.isdecimal() else key for key in where.split(".")]
+    is_key = all(isinstance(key, int) or key.isidentifier() for key in keys)
+    return text.where(*keys) if is_key and keys[0] in ExperimentConfig.model_fields else where
 
 
 def _make_paths_absolute(text: ConfigText) -> None:

@@ -1,20 +1,40 @@
-"""A few samples through the model and the loss, before a run folder exists."""
+"""A few samples through the model, the loss and the scores, before a run folder exists."""
 
 from __future__ import annotations
 
 import math
+import warnings
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from epochal.data.batch import Batch
 from epochal.data.batches import Batches
-from epochal.errors import ConfigError, EpochalError, Problem
+from epochal.data.manifest import TargetKind
+from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
 from epochal.experiment.assemble import Experiment
+from epochal.experiment.own_code import describe
 from epochal.losses.build import accepts_probabilities
+from epochal.losses.focal import FocalLoss, SigmoidFocalLoss
+
+_ONE_OF_SEVERAL = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, FocalLoss)
+_YES_OR_NO = (nn.BCEWithLogitsLoss, nn.BCELoss, nn.SoftMarginLoss, SigmoidFocalLoss)
+_UNFIT: dict[TargetKind, tuple[type[nn.Module], ...]] = {
+    "class": (),
+    "labels": _ONE_OF_SEVERAL,
+    "value": (*_ONE_OF_SEVERAL, *_YES_OR_NO, nn.MultiLabelMarginLoss, nn.MultiLabelSoftMarginLoss),
+}
+"""Losses that compute something with the targets of a task, but not what the task means by its outputs."""
+_FIT = {
+    "class": "cross_entropy or focal",
+    "labels": "bce_with_logits or sigmoid_focal",
+    "value": "mse, l1, smooth_l1 or huber",
+}
 
 
 def dry_run(experiment: Experiment) -> None:
-    """Check that samples, model, task and loss fit each other; ConfigError says which doesn't.
+    """Check that samples, model, task, loss and monitor fit each other; ConfigError says which doesn't.
 
     The model runs in evaluation mode on one batch of training data; weights, buffers and the global
     generators stay as they are. Lazy modules take their shapes here, before an optimizer sees them.
@@ -27,17 +47,18 @@ def dry_run(experiment: Experiment) -> None:
     experiment.model.eval()
     try:
         with torch.random.fork_rng(devices), torch.no_grad():
-            _check(experiment, few)
+            batch = next(few.epoch(0))
+            outputs = _outputs(experiment, batch)
+            _check_loss(experiment, outputs, batch.targets)
+            _check_scores(experiment, outputs, batch.targets)
     finally:
         experiment.model.train(training)
 
 
-def _check(experiment: Experiment, few: Batches) -> None:
+def _outputs(experiment: Experiment, batch: Batch) -> Tensor:
+    """The model's outputs, of the width that the task needs."""
     task = experiment.task
-    batch = next(few.epoch(0))
-    shape = "×".join(map(str, batch.inputs.shape))
     assert experiment.config.model is not None
-    assert experiment.config.loss is not None
     name = experiment.config.model.name
     try:
         with experiment.compute.autocast():
@@ -45,36 +66,82 @@ def _check(experiment: Experiment, few: Batches) -> None:
     except EpochalError:
         raise
     except Exception as error:
-        what = f"{name} fails on a batch of shape {shape}: {type(error).__name__}: {error}"
-        raise ConfigError(
-            Problem(what, "model", "the shape is [batch, ...one sample after prepare]")
-        ) from error
+        shape = "×".join(map(str, batch.inputs.shape))
+        what = f"{name} fails on a batch of shape {shape}: {describe(error)}"
+        mend = "the shape is [batch, ...one sample after prepare]"
+        raise ConfigError(Problem(what, "model", mend)) from error
     width = tuple(outputs.shape[1:])
     if width != (task.outputs,):
         raise ConfigError(_wrong_width(experiment, name, width))
+    return outputs
+
+
+def _check_loss(experiment: Experiment, outputs: Tensor, targets: Tensor) -> None:
+    """A finite number comes out, and it means what the task takes it for."""
+    task = experiment.task
     criterion = task.context.criterion
     assert isinstance(criterion, nn.Module)
-    if batch.targets.ndim == 2 and task.target == "class" and not accepts_probabilities(criterion):
-        what = f"{experiment.config.loss.name} takes class indices, and mixup and cutmix make probabilities"
+    assert experiment.config.loss is not None
+    name = experiment.config.loss.name
+    fitting = f"for {experiment.config.task.name} there are {_FIT[task.target]}"
+    if type(criterion) in _UNFIT[task.target]:
+        raise ConfigError(
+            Problem(
+                f"{name} is no loss for {experiment.config.task.name}", "loss", f"use {_FIT[task.target]}"
+            )
+        )
+    if targets.ndim == 2 and task.target == "class" and not accepts_probabilities(criterion):
+        what = f"{name} takes class indices, and mixup and cutmix make probabilities"
         raise ConfigError(Problem(what, "loss", "use cross_entropy or focal, or leave the mixing out"))
     try:
-        loss = task.loss(outputs, batch.targets)
+        with warnings.catch_warnings():
+            # torch only warns where outputs [8, 2] and targets [8] are broadcast against each other
+            warnings.filterwarnings("error", message="Using a target size", category=UserWarning)
+            loss = task.loss(outputs, targets)
     except EpochalError:
         raise
+    except UserWarning:
+        what = f"{name} compares outputs {list(outputs.shape)} with targets {list(targets.shape)}"
+        raise ConfigError(Problem(what, "loss", fitting)) from None
     except Exception as error:
-        what = (
-            f"{experiment.config.loss.name} fails on outputs {list(outputs.shape)} and targets "
-            f"{list(batch.targets.shape)}: {type(error).__name__}: {error}"
-        )
-        raise ConfigError(
-            Problem(what, "loss", f"is it a loss for {experiment.config.task.name}?")
-        ) from error
-    if loss.ndim != 0:
-        what = f"{experiment.config.loss.name} gives {list(loss.shape)} numbers, not one"
-        raise ConfigError(Problem(what, "loss", "give it reduction: mean"))
+        shapes = f"outputs {list(outputs.shape)} and targets {list(targets.shape)}"
+        raise ConfigError(Problem(f"{name} fails on {shapes}: {describe(error)}", "loss", fitting)) from error
+    if not isinstance(loss, Tensor) or loss.ndim != 0:
+        given = f"{list(loss.shape)} numbers" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        mend = "a loss gives a tensor with one number: the mean over the batch"
+        raise ConfigError(Problem(f"{name} gives {given}", "loss", mend))
     if not math.isfinite(float(loss)):
         what = f"the loss of the first samples is {float(loss)} before any training"
         raise ConfigError(Problem(what, "loss", "look for NaN or huge values in the data: `epochal inspect`"))
+
+
+def _check_scores(experiment: Experiment, outputs: Tensor, targets: Tensor) -> None:
+    """Everything that is reported can be computed, and the score to follow is among it.
+
+    The predictions are those of the few samples, repeated to the length of the validation split: which
+    scores are defined depends on the targets alone.
+    """
+    task, val = experiment.task, experiment.val
+    truth = val.pool.targets[torch.from_numpy(val.rows)].cpu().numpy()
+    try:
+        running = task.running(outputs, targets)
+        predictions = task.predict(outputs).cpu().numpy()
+        predictions = np.resize(predictions, (len(truth), *predictions.shape[1:]))
+        scores = task.scores(predictions, truth)
+        task.curves(predictions, truth)
+        task.table(predictions, truth)
+    except EpochalError:
+        raise
+    except Exception as error:
+        what = f"{experiment.config.task.name} fails on its first predictions: {describe(error)}"
+        raise ConfigError(Problem(what, "task")) from error
+    known = [f"val/{name}" for name in ("loss", *scores.overall)]
+    known += [f"train/{name}" for name in ("loss", *running)]
+    name = experiment.monitor.name
+    if name not in known:
+        near = did_you_mean(name, known)
+        mend = near if near.startswith("did you") else "this run has " + ", ".join(known)
+        raise ConfigError(Problem(f"there is no score '{name}' to follow", "training.monitor", mend))
 
 
 def _wrong_width(experiment: Experiment, name: str, width: tuple[int, ...]) -> Problem:

@@ -14,7 +14,7 @@ def choose_monitor(config: ExperimentConfig, task: Task) -> Monitor:
     name = config.training.monitor or task.monitor
     known = [f"{split}/{score}" for split in ("val", "train") for score in DIRECTIONS]
     if not name.startswith(("val/", "train/")):
-        mend = did_you_mean(name, [*known, *DIRECTIONS]) or "write it as val/<score> or train/<score>"
+        mend = did_you_mean(name, known) or "write it as val/<score> or train/<score>"
         raise ConfigError(Problem(f"no score is called '{name}'", "training.monitor", mend))
     if config.training.monitor_direction != "auto":
         return Monitor(name, config.training.monitor_direction)

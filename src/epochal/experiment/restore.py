@@ -10,7 +10,7 @@ import torch
 from epochal.data.prepare import build_prepare
 from epochal.data.statistics import build_normalizer
 from epochal.engine.checkpoint import read_checkpoint
-from epochal.engine.compute import Compute, choose_compute
+from epochal.engine.compute import Compute, choose_compute, choose_device
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in, task_context
 from epochal.experiment.config import ExperimentConfig, load_experiment
@@ -22,8 +22,12 @@ from epochal.tasks.build import build_task
 
 
 def load_run_config(run: Run, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
-    """The resolved configuration of a run."""
-    return load_experiment(run.folder.config, overrides)
+    """The resolved configuration of a run; float16, which CPUs don't have, becomes float32 on one."""
+    config = load_experiment(run.folder.config, overrides)
+    if config.compute.precision == "float16" and choose_device(config.compute.device).type == "cpu":
+        compute = config.compute.model_copy(update={"precision": "float32"})
+        return config.model_copy(update={"compute": compute})
+    return config
 
 
 def load_predictor(run: Run, device: str = "auto") -> Predictor:
@@ -52,6 +56,8 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
         with torch.no_grad():
             model(torch.zeros(1, *shape))
     model.load_state_dict(weights)
+    if len(shape) == 3:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(
         model=model.to(compute.device),
         task=task,

@@ -23,7 +23,7 @@ class Outcome:
     """N evaluated samples, in the order of the batches.
 
     samples: row numbers int64 [N]. predictions: probabilities [N, K] or values [N, T], float32.
-    targets: as the manifest holds them. scores: with the loss of the whole split as ``loss``.
+    targets: as in a Batch. scores: with the loss of the whole split as ``loss``.
     """
 
     samples: Array
@@ -43,9 +43,11 @@ def collect(
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode(), autocast():
+        with torch.inference_mode():
             for batch in batches:
-                outputs.append(task.forward(model, batch).float())
+                with autocast():  # not around the batches: a Dataset's own code runs there
+                    raw = task.forward(model, batch)
+                outputs.append(raw.float())
                 targets.append(batch.targets)
                 samples.append(batch.samples)
     finally:

@@ -42,18 +42,22 @@ class Predictor:
     def predict(
         self, inputs: Inputs, batch_size: int = 128, advance: Callable[[int], None] = lambda _: None
     ) -> Array:
-        """Probabilities [N, K] or values [N, T], float32, in the order of the inputs.
+        """Probabilities [N, K] or values [N, T], float32, in the order of the inputs; none for none.
 
         Raises DataError naming the input whose shape, once prepared, is not the model's.
         """
         predictions = []
         self.model.eval()
-        with torch.inference_mode(), self.autocast():
+        with torch.inference_mode():
             for rows in _chunks(len(inputs), batch_size):
                 batch = self._batch([self._sample(inputs, row) for row in rows], rows)
-                predictions.append(self.task.predict(self.task.forward(self.model, batch).float()).cpu())
+                with self.autocast():  # as in training: not around prepare
+                    outputs = self.task.forward(self.model, batch)
+                predictions.append(self.task.predict(outputs.float()).cpu())
                 advance(len(rows))
-        result: Array = torch.cat(predictions).numpy()
+        result: Array = (
+            torch.cat(predictions) if predictions else torch.empty(0, len(self.task.names))
+        ).numpy()
         return result
 
     def _sample(self, inputs: Inputs, row: int) -> Array:
@@ -74,6 +78,8 @@ class Predictor:
             [to_float(torch.from_numpy(np.ascontiguousarray(sample))) for sample in samples]
         )
         inputs = self.normalizer(stacked.to(self.device))
+        if inputs.ndim == 4:  # as in training: another layout is another order of summation
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
         return Batch(inputs, torch.empty(0), torch.arange(rows.start, rows.stop))
 
 

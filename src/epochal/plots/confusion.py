@@ -34,8 +34,8 @@ def plot_confusion(table: pl.DataFrame, split: str) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     if len(names) > _MOST_WITH_NUMBERS:
         return _heatmap_with_list(names, counts, shares, split)
-    side = max(3.1, 1.1 + 0.42 * len(names))
-    figure = new_figure(2 * side + 0.8, side + 0.5)
+    side = max(3.5, 1.1 + 0.42 * len(names))
+    figure = new_figure(2 * side + 1.2, side + 0.5)
     left, right = figure.subplots(1, 2)
     _heatmap(left, names, shares, f"Confusion matrix · {split}")
     _write_numbers(left, shares, [[f"{count}" for count in row] for row in counts])
@@ -62,7 +62,7 @@ def _heatmap(axes: Axes, names: Sequence[str], shares: Shares, title: str, **arg
     shown = range(0, classes, every)
     labels = [elide(names[k], 18) for k in shown]
     size = float(np.clip(200 / classes, 5.5, 8.5))
-    upright = classes > 10 or max(map(len, labels)) > 4
+    upright = classes * max(map(len, labels)) > 45  # side by side they would run together
     axes.set_xticks(shown, labels, rotation=90 if upright else 0, fontsize=size)
     axes.set_yticks(shown, labels, fontsize=size)
     axes.tick_params(length=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy.typing as npt
 from epochal.plots.style import HIGHLIGHT, INK, MUTED, TRAIN, VAL, dress, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -56,7 +57,7 @@ def plot_loss(rows: Sequence[Row], best: Best | None) -> Figure | None:
     figure = new_figure(7.2, 4.2)
     axes = figure.add_subplot()
     dress(axes, "Loss", "epoch")
-    if len(batches):
+    if len(batches) > 1:
         axes.plot(batches.x, batches.y, color=TRAIN, linewidth=0.7, alpha=0.45, label="single batches")
     _draw_pair(axes, train, val)
     epochs = np.concatenate((train.y, val.y))
@@ -64,7 +65,7 @@ def plot_loss(rows: Sequence[Row], best: Best | None) -> Figure | None:
         _limit(axes, epochs, batches.y)
     _mark_best(axes, best, "val/loss", val)
     _epoch_axis(axes)
-    axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper right")
+    _add_legend(figure, [axes])
     return figure
 
 
@@ -83,9 +84,7 @@ def plot_metrics(rows: Sequence[Row], best: Best | None) -> Figure | None:
         _draw_pair(axes, series(rows, f"train/{metric}", "epoch"), val)
         _mark_best(axes, best, f"val/{metric}", val)
         _epoch_axis(axes)
-    # one legend serves all panels; it stands where a training curve is among them
-    explained = next((k for k, metric in enumerate(panels) if f"train/{metric}" in rows[-1]), 0)
-    grid[explained].legend(frameon=False, fontsize=8, labelcolor=INK)
+    _add_legend(figure, grid[: len(panels)])
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     for axes in grid[: max(0, len(panels) - columns)]:
@@ -148,17 +147,34 @@ def _limit(axes: Axes, epochs: Values, batches: Values) -> None:
 
 def _mark_best(axes: Axes, best: Best | None, key: str, val: Series) -> None:
     """A line at the best epoch with the score there, a dot where the score chose it; else the last score."""
-    if best is None or best[1] not in val.x:
+    if best is None or best[1] not in val.x or len(val) == 1:
         if len(val):
             axes.set_title(f"{val.y[-1]:.4g}", loc="right", fontsize=9.5, color=VAL, pad=10)
         return
     monitor, epoch = best
     value = float(val.y[val.x == epoch][0])
-    label = f"best epoch, {epoch}"
+    label = f"best epoch ({epoch})"
     axes.axvline(epoch, color=HIGHLIGHT, linewidth=1.1, linestyle=(0, (3, 2)), zorder=1.5, label=label)
     axes.set_title(f"{value:.4g}", loc="right", fontsize=9.5, color=HIGHLIGHT, pad=10, fontweight="bold")
     if monitor == key:
         axes.plot([epoch], [value], "o", markersize=8, color=HIGHLIGHT, markeredgecolor="white", zorder=4)
+
+
+def _add_legend(figure: Figure, panels: Iterable[Axes]) -> None:
+    """One legend for all panels, outside of them, where it hides nothing."""
+    handles: dict[str, Artist] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(str(label), handle)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=len(handles),
+        frameon=False,
+        fontsize=9,
+        labelcolor=INK,
+    )
 
 
 def _epoch_axis(axes: Axes) -> None:

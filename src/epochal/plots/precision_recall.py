@@ -19,7 +19,7 @@ def plot_precision_recall(table: pl.DataFrame, split: str) -> Figure:
     them. A curve that stands alone is shown with the precision of chance: the share of positives.
     """
     lines = lines_of(table)
-    figure = new_figure(7.4, 5.2)
+    figure = new_figure(7.4, 5.2) if len(lines) > 1 else new_figure(5.2, 5.7)
     axes = figure.add_subplot()
     dress(axes, f"Precision-recall · {split}", "recall", "precision")
     if len(lines) == 1:

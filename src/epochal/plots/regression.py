@@ -21,11 +21,15 @@ _MOST_TARGETS = 8
 _MOST_DOTS = 3000  # beyond, dots hide each other and counts in hexagons tell more
 
 
-def plot_regression(table: pl.DataFrame, split: str) -> Figure:
+def plot_regression(table: pl.DataFrame, split: str) -> Figure | None:
     """For each target, predictions against true values and residuals against predictions.
 
-    table: NAME, TARGET, PREDICTION; its first eight names are shown.
+    table: NAME, TARGET, PREDICTION; its first eight names are shown. Rows that are not finite have no place
+    in a picture; None where no others are left.
     """
+    table = table.filter(pl.col("TARGET").is_finite() & pl.col("PREDICTION").is_finite())
+    if table.is_empty():
+        return None
     names = table["NAME"].unique(maintain_order=True).to_list()[:_MOST_TARGETS]
     figure = new_figure(9.4, 0.4 + 3.7 * len(names))
     panels = figure.subplots(len(names), 2, squeeze=False, width_ratios=(1, 1.25))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CROWDED = 0.96  # from this area on, curves crowd into the corner and are shown again, enlarged
+_CROWDED = 0.985  # from this area on, curves crowd into the corner and are shown again, enlarged
 
 
 def plot_roc(table: pl.DataFrame, split: str) -> Figure:
@@ -21,7 +21,7 @@ def plot_roc(table: pl.DataFrame, split: str) -> Figure:
     table: CURVE, FALSE_POSITIVE_RATE, TRUE_POSITIVE_RATE, THRESHOLD, AREA.
     """
     lines = lines_of(table)
-    figure = new_figure(7.4, 5.2)
+    figure = new_figure(7.4, 5.2) if len(lines) > 1 else new_figure(5.2, 5.7)
     axes = figure.add_subplot()
     dress(axes, f"ROC · {split}", "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))

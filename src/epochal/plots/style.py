@@ -147,14 +147,15 @@ def lines_of(table: pl.DataFrame) -> list[Line]:
 
 
 def add_legend_of(axes: Axes, lines: Sequence[Line], title: str) -> None:
-    """The named curves with their areas: beside the axes, or inside them where there is but one."""
+    """The named curves with their areas: beside the axes, or below them where there is but one."""
     from matplotlib.lines import Line2D
 
     shown = {line.label: line for line in lines if line.label}
     faint = [line for line in lines if not line.label]
     if faint:
         shown[f"{len(faint)} more, none lower"] = faint[0]
-    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+    beside: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+    below: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.1)}
     axes.legend(
         [Line2D([], [], **line.look) for line in shown.values()],
         list(shown),
@@ -164,7 +165,7 @@ def add_legend_of(axes: Axes, lines: Sequence[Line], title: str) -> None:
         title_fontproperties={"size": 8.5, "weight": "bold"},
         labelcolor=INK,
         alignment="left",
-        **(place if len(lines) > 1 else {"loc": "lower right"}),
+        **(beside if len(lines) > 1 else below),
     )
 
 

@@ -11,8 +11,12 @@ from epochal.run.run import Run
 
 def list_runs(root: Path, name: str | None = None) -> list[Run]:
     """The runs under ``root``, the newest last."""
-    pattern = f"{name or '*'}/*/config.yaml"
-    return [Run(path.parent) for path in sorted(root.glob(pattern), key=lambda path: path.parent.name)]
+    return [Run(path.parent) for path in sorted(root.glob(f"{name or '*'}/*/config.yaml"), key=_started)]
+
+
+def _started(config: Path) -> tuple[str, int]:
+    """When a run started: the second in its folder's name; of one second, the later written is the later."""
+    return config.parent.name.rpartition("_")[0], config.stat().st_mtime_ns
 
 
 def find_run(reference: str | Path | Run, root: Path) -> Run:

@@ -7,6 +7,8 @@ import json
 import os
 import secrets
 import socket
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -76,8 +78,11 @@ class LineFile:
         os.fsync(self._file.fileno())
 
     def truncate(self, offset: int) -> None:
-        """Drop what was written after ``offset``: lines that the resumed run will write again."""
-        self._file.truncate(offset)
+        """Drop what was written after ``offset``: lines that the resumed run will write again.
+
+        A file that is shorter than that (it was deleted, say) stays as it is.
+        """
+        self._file.truncate(min(offset, self.offset))
         self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
@@ -85,8 +90,14 @@ class LineFile:
         self._file.close()
 
 
+_TRIES, _PAUSE = 5, 0.02  # seconds; is_locked() holds the lock too, for an instant
+
+
 class Lock:
-    """One process at a time: an advisory lock that ends with the process that holds it, however it ends."""
+    """One process at a time in a folder: an advisory lock that ends with its holder, however that ends.
+
+    path: of the lock file, in the folder. What a killed holder had half written is removed from the folder.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -94,9 +105,7 @@ class Lock:
 
     def __enter__(self) -> Self:
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _acquire(self._handle):
             os.close(self._handle)
             holder = read_holder(self._path)
             raise RequestError(
@@ -106,17 +115,31 @@ class Lock:
                     where=str(self._path.parent),
                     mend="wait for it, or stop it first",
                 )
-            ) from None
+            )
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot_id(), "since": since}
         os.truncate(self._handle, 0)
         os.pwrite(self._handle, json.dumps(holder).encode(), 0)
+        for leftover in self._path.parent.rglob(".*.tmp"):  # a checkpoint can be gigabytes
+            leftover.unlink(missing_ok=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        fcntl.flock(self._handle, fcntl.LOCK_UN)  # closing is not enough where a forked child lives on
         os.close(self._handle)
+
+
+def _acquire(handle: int) -> bool:
+    """Take the lock unless somebody holds it for longer than an instant."""
+    for attempt in range(_TRIES):
+        if attempt:
+            time.sleep(_PAUSE)
+        with suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def is_locked(path: Path) -> bool:

@@ -51,11 +51,12 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
-    diff = _git(folder, "diff", "HEAD", "--no-color") or ""
+    # as git writes it, so that `git apply` reads it
+    diff = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff") or ""
     limit = 200_000
     return {
-        "commit": commit,
-        "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
+        "commit": commit.strip(),
+        "branch": (_git(folder, "rev-parse", "--abbrev-ref", "HEAD") or "").strip(),
         "diff": diff if len(diff) <= limit else diff[:limit] + f"\n... cut at {limit} characters",
         "untracked": (_git(folder, "ls-files", "--others", "--exclude-standard") or "").splitlines()[:200],
     }
@@ -73,7 +74,7 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _user() -> str:

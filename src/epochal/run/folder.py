@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -104,15 +105,17 @@ class RunFolder:
 
 
 def create_run_folder(root: Path, name: str, experiment_id: str) -> RunFolder:
-    """A new, empty folder ``root/name/<date>_<time>_<id>``; the time moves on when the name is taken."""
-    suffix = 0
+    """A new, empty folder ``root/name/<date>_<time>_<id>``, by whose name it is the newest of its second.
+
+    A second that has a run of this name already is taken, and the next one is tried.
+    """
     started = datetime.now().astimezone()
+    parent = root / name
     while True:
-        stamp = started.strftime("%Y-%m-%d_%H-%M-%S") + (f"-{suffix}" if suffix else "")
-        folder = root / name / f"{stamp}_{experiment_id}"
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            suffix += 1
-            continue
-        return RunFolder(folder)
+        stamp = started.strftime("%Y-%m-%d_%H-%M-%S")
+        folder = parent / f"{stamp}_{experiment_id}"
+        with suppress(FileExistsError):
+            if not any(parent.glob(f"{stamp}_*")):
+                folder.mkdir(parents=True)
+                return RunFolder(folder)
+        started += timedelta(seconds=1)

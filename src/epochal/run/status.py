@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from typing import Literal
 
 from epochal.run.durable import is_locked, write_text
@@ -30,8 +31,12 @@ def reason_of(folder: RunFolder) -> str:
 
 
 def set_flag(folder: RunFolder, ending: Ending, reason: str) -> None:
-    """Say how the run ended; the flag of an earlier attempt goes."""
-    write_text(folder.flag(ending), reason.rstrip() + "\n")
+    """Say how the run ended; the flag of an earlier attempt goes.
+
+    A full disk, which may be why it failed, must not hide the reason: without a flag the run is ``crashed``.
+    """
+    with suppress(OSError) if ending != "finished" else nullcontext():
+        write_text(folder.flag(ending), reason.rstrip() + "\n")
     for other in _ENDINGS:
         if other != ending:
             folder.flag(other).unlink(missing_ok=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, final
 
 import polars as pl
-from torch import Tensor, nn
+from torch import Tensor
 
-from epochal.data.batch import Batch
 from epochal.data.manifest import Array
 from epochal.tasks.curves import regression_curves
 from epochal.tasks.scores import Scores, regression_scores
@@ -30,11 +29,6 @@ class Regression(Task):
         self._plain = all(shift == 0 for shift in context.target_shift) and all(
             scale == 1 for scale in context.target_scale
         )
-
-    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Outputs [B, T]; a model that gives [B] for one value is understood."""
-        outputs = super().forward(model, batch)
-        return outputs[:, None] if outputs.ndim == 1 and self.outputs == 1 else outputs
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss on standardised targets where the configuration asks for it."""

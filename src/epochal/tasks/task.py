@@ -60,9 +60,9 @@ class Task(ABC):
         return len(self.names)
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """The model's outputs [B, outputs]."""
+        """The model's outputs [B, outputs]; a model that gives [B] for one output is understood."""
         outputs: Tensor = model(batch.inputs)
-        return outputs
+        return outputs[:, None] if outputs.ndim == 1 and self.outputs == 1 else outputs
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The scalar mean loss of a batch."""

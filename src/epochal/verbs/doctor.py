@@ -61,8 +61,9 @@ def _device() -> list[Finding]:
     import torch  # late: `epochal --help` must not wait for it
 
     capability = torch.backends.cpu.get_cpu_capability()
-    cores = f"{os.cpu_count()} cores, {torch.get_num_threads()} threads, {capability}"
-    findings = [Finding("cpu", "ok", cores)]
+    cores, threads = os.cpu_count() or 1, torch.get_num_threads()
+    text = f"{cores} core{'s' * (cores != 1)}, {threads} thread{'s' * (threads != 1)}, {capability}"
+    findings = [Finding("cpu", "ok", text)]
     if torch.cuda.is_available():
         for index in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(index)

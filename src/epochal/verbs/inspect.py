@@ -13,7 +13,7 @@ import numpy as np
 from epochal.console import Console
 from epochal.data.manifest import Manifest
 from epochal.data.statistics import Statistics
-from epochal.experiment.config import load_experiment
+from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
 
 
@@ -59,8 +59,9 @@ def inspect(config: str | Path | Mapping[str, Any], *overrides: str, quiet: bool
     """
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
-        experiment = load_experiment(config, overrides)
-        return _describe(experiment.name, assemble_data(experiment, console))
+        experiment, text = read_experiment(config, overrides)
+        with located(text):
+            return _describe(experiment.name, assemble_data(experiment, console))
 
 
 def _describe(name: str, data: Data) -> Inspection:

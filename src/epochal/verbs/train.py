@@ -14,7 +14,7 @@ from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log, log_file
 from epochal.data.split import split_table
 from epochal.engine.checkpoint import read_checkpoint
-from epochal.engine.compute import compute_settings, seed_generators
+from epochal.engine.compute import compute_settings, keep_freed_memory, seed_generators
 from epochal.engine.ema import Ema
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interrupted, Interruption, listen
@@ -24,8 +24,9 @@ from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
 from epochal.errors import EpochalError, Problem, RequestError, RunError
 from epochal.experiment.assemble import Experiment, assemble
-from epochal.experiment.config import load_experiment
+from epochal.experiment.config import located, read_experiment
 from epochal.experiment.dry_run import dry_run
+from epochal.experiment.own_code import describe
 from epochal.experiment.record import derived, hyperparameters
 from epochal.experiment.testing import write_evaluations
 from epochal.inference.evaluate import evaluate_batches
@@ -59,10 +60,12 @@ def train(
     """
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
-        loaded = load_experiment(config, overrides)
-        experiment = assemble(loaded, console)
-        stack.enter_context(compute_settings(experiment.config.compute, experiment.compute.device))
-        dry_run(experiment)
+        loaded, text = read_experiment(config, overrides)
+        with located(text):
+            experiment = assemble(loaded, console)
+            stack.enter_context(compute_settings(experiment.config.compute, experiment.compute.device))
+            dry_run(experiment)
+            state = _state(experiment)
         unfinished = _run_to_resume(experiment, resume)
         if unfinished is None and not again:
             finished = _finished_run(experiment)
@@ -76,14 +79,20 @@ def train(
         clear_flags(folder)
         log.info(f"{'continuing' if unfinished else 'run'} {folder.path}")
         with _flagged(folder):
-            _train(experiment, folder, interruption, console)
+            _train(experiment, state, folder, interruption, console)
         return Run(folder.path)
 
 
-def _train(experiment: Experiment, folder: RunFolder, interruption: Interruption, console: Console) -> None:
+def _train(
+    experiment: Experiment,
+    state: TrainState,
+    folder: RunFolder,
+    interruption: Interruption,
+    console: Console,
+) -> None:
     """Fit from the folder's last checkpoint, or from the start; then test the best weights."""
     config, training = experiment.config, experiment.config.training
-    state = _state(experiment)
+    seed_generators(config.seed)  # here, after everything that may have drawn from them
     resumed = folder.last.exists()
     if resumed:
         state.restore(*read_checkpoint(folder.last))
@@ -156,9 +165,8 @@ def _tensorboard(
 
 
 def _state(experiment: Experiment) -> TrainState:
-    """A fresh state; the generators are seeded here, after everything that may have drawn from them."""
+    """A fresh state: the start of training."""
     config, compute = experiment.config, experiment.compute
-    seed_generators(config.seed)
     optimizer = build_optimizer(config.optimizer, experiment.model)
     schedule = Schedule(
         optimizer,
@@ -197,15 +205,13 @@ def _new_folder(experiment: Experiment) -> RunFolder:
 def _run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | None:
     """The run to continue; RequestError where there is none, or where it is another experiment."""
     config = experiment.config
-    unfinished = [
-        run
-        for run in runs_of(config.runs_folder, config.name, experiment.id)
-        if run.status in ("interrupted", "failed", "crashed")
-    ]
+    others = runs_of(config.runs_folder, config.name, experiment.id)
+    unfinished = [run for run in others if run.status in ("interrupted", "failed", "crashed", "running")]
     if resume is False:
         if unfinished:
-            run = unfinished[-1]
-            log.info(f"{run.path} of the same experiment is {run.status}; --resume continues it")
+            run, status = unfinished[-1], unfinished[-1].status
+            hint = "" if status == "running" else "; --resume continues it"
+            log.info(f"{run.path} of the same experiment is {status}{hint}")
         return None
     if resume is True:
         if not unfinished:
@@ -243,16 +249,9 @@ def _flagged(folder: RunFolder) -> Iterator[None]:
         log.error(f"failed: {error}", extra={"file_only": True})
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        reason = describe(error)
         set_flag(folder, "failed", reason)
         log.error(f"failed: {reason}\n{traceback.format_exc()}", extra={"file_only": True})
-        raise RunError(Problem(reason, _own_frame(error), f"the traceback is in {folder.log}")) from error
+        mend = f"the traceback is in {folder.log}; --resume continues from the last checkpoint"
+        raise RunError(Problem(reason, mend=mend)) from error
     set_flag(folder, "finished", "finished")
-
-
-def _own_frame(error: BaseException) -> str:
-    """file:line of the innermost frame outside installed packages: where the user's own code went wrong."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "site-packages" not in f.filename and "epochal" not in Path(f.filename).parts]
-    frame = (own or frames)[-1]
-    return f"{frame.filename}:{frame.lineno}"

@@ -1,0 +1,22 @@
+"""Rules of the house that no tool checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import epochal
+
+LONGEST = 300
+SOURCE = Path(epochal.__file__).parent
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in SOURCE.rglob("*.py")}
+    assert len(lengths) > 50
+    assert {str(path): length for path, length in lengths.items() if length > LONGEST} == {}
+
+
+def test_every_public_name_is_there() -> None:
+    for name in epochal.__all__:
+        assert getattr(epochal, name).__doc__, name
+    assert "train" in dir(epochal)
