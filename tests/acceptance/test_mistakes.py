@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken" / "cat" / "003.png").write_bytes(b"no image at all")
     (folder / "empty").mkdir()
     shell.write("table.yaml", TABLE)
+    shell.write("labels.yaml", TABLE.replace("t.csv", "labels.csv"))
     shell.write("pets.yaml", PETS)
     shell.write("nets_g.py", NETS)
     shell.write("broken_g.py", "import a_package_that_is_not_there\n")
@@ -95,26 +97,50 @@ MISTAKES = [
     ("table.yaml data.augment=[horizontal_flip]", ["horizontal_flip is for images"]),
     ("table.yaml compute.device=gpu", ["compute.device: no device is called 'gpu'; use auto, cpu, cuda"]),
     ("table.yaml compute.device=cuda:9", ["compute.device: 'cuda:9' is not there"]),
-    ("table.yaml model=broken_g:Net", ["importing 'broken_g' failed: No module named 'a_package_that_is_not"]),
+    (
+        "table.yaml model=broken_g:Net",
+        ["importing 'broken_g' failed: No module named 'a_package_that_is_not"],
+    ),
     ("table.yaml model=absent_g:Net", ["no module is called 'absent_g'; looked in"]),
     ("table.yaml model=nets_g:Fve", ["'nets_g' has no 'Fve'; did you mean 'Five'"]),
     ("table.yaml model=nets_g:three", ["'nets_g:three' gave a int, not an nn.Module"]),
-    ("table.yaml model=nets_g:Raising", ["model: nets_g:Raising fails on a batch of shape 8×2: RuntimeError: not today (nets_g.py:12)"]),
-    ("table.yaml loss=nets_g:one_argument", ["loss: nets_g:one_argument fails on outputs [8, 2] and targets [8]: TypeError"]),
+    (
+        "table.yaml model=nets_g:Raising",
+        ["fails on a batch of shape 8×2: RuntimeError: not today (nets_g.py:12)"],
+    ),
+    (
+        "table.yaml loss=nets_g:one_argument",
+        ["loss: nets_g:one_argument fails on outputs [8, 2] and targets [8]: TypeError"],
+    ),
     ("table.yaml loss=mse", ["loss: mse compares outputs [8, 2] with targets [8]; for classification there"]),
-    ("table.yaml data.source.path=labels.csv task=regression data.source.target=u loss=cross_entropy", ["loss: cross_entropy is no loss for regression; use mse"]),
-    ("table.yaml data.source.path=labels.csv task=multilabel data.source.target=[u,v] loss=focal", ["loss: focal is no loss for multilabel; use bce_with_logits"]),
-    ("pets.yaml data.augment=[mixup] loss=multi_margin", ["multi_margin takes class indices, and mixup and cutmix make"]),
-    ("pets.yaml task=regression", ["pets.yaml:2: data.source: the source folder gives targets for classification"]),
+    (
+        "labels.yaml task=regression data.source.target=u loss=cross_entropy",
+        ["loss: cross_entropy is no loss for regression; use mse"],
+    ),
+    (
+        "labels.yaml task=multilabel data.source.target=[u,v] loss=focal",
+        ["loss: focal is no loss for multilabel; use bce_with_logits"],
+    ),
+    (
+        "pets.yaml data.augment=[mixup] loss=multi_margin",
+        ["multi_margin takes class indices, and mixup and cutmix make"],
+    ),
+    (
+        "pets.yaml task=regression",
+        ["pets.yaml:2: data.source: the source folder gives targets for classification"],
+    ),
     ("pets.yaml data.prepare=[rezise]", ["data.prepare.0: no", "did you mean 'resize'"]),
     ("table.yaml optimizer.lr=-1", ["optimizer: AdamW: Invalid learning rate: -1"]),
     ("table.yaml scheduler=StepLR", ["StepLR needs 'step_size'"]),
-    ("table.yaml optimizer.groups=[{parameters:\xa0'x.*',lr:\xa01}]", ["optimizer.groups.0: no parameter's name matches 'x.*'"]),
+    (
+        "table.yaml \"optimizer.groups=[{parameters: 'x.*', lr: 1}]\"",
+        ["optimizer.groups.0: no parameter", "'x.*'"],
+    ),
     ("table.yaml data.split=grouped", ["data.split: the data has no groups"]),
     ("table.yaml data.split=column", ["data.split: the data comes without a split"]),
     ("table.yaml name=a/b", ["name: a name of letters"]),
     ("table.yaml task=nets_g:Five", ["task: 'nets_g:Five' is no task"]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("typed", "said"), MISTAKES, ids=[typed for typed, _ in MISTAKES])
@@ -127,7 +153,7 @@ def test_a_mistake(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(place)
-    code = run_command(epochal, ["train", *(part.replace("\xa0", " ") for part in typed.split(" "))])
+    code = run_command(epochal, ["train", *shlex.split(typed)])
     printed = capsys.readouterr()
     lines = printed.err.splitlines()
     assert code == 2, printed.err

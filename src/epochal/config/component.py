@@ -185,6 +185,7 @@ def _check_type(
             annotation = typing.get_type_hints(target).get(parameter.name, parameter.empty)
         except Exception:  # an annotation of the user's that cannot be evaluated is no mistake in the config
             return None
+    annotation = _without_tensors(annotation)
     if annotation is parameter.empty or not _is_plain(annotation):
         return None
     expected = inspect.formatannotation(annotation).replace("typing.", "")
@@ -207,6 +208,17 @@ def _is_converted(value: Any, read: Any) -> bool:
         return any(_is_converted(*pair) for pair in zip(value.values(), read.values(), strict=True))
     is_number = isinstance(read, int | float)
     return is_number and type(read) is not type(value) and not (type(value) is int and type(read) is float)
+
+
+def _without_tensors(annotation: Any) -> Any:
+    """``float`` for ``float | Tensor``, as torch annotates learning rates: YAML can't write a tensor."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (Union, types.UnionType):
+        kept = tuple(_without_tensors(part) for part in parts if getattr(part, "__module__", "") != "torch")
+        return Union[kept] if kept else annotation  # noqa: UP007 (the parts are known only here)
+    if origin is tuple:
+        return types.GenericAlias(tuple, tuple(_without_tensors(part) for part in parts))
+    return annotation
 
 
 def _is_plain(annotation: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -57,7 +58,10 @@ def check_scheduler(config: SchedulerConfig) -> list[tuple[str, Problem]]:
 
 def _unwritten(function: Callable[..., Any], config: SchedulerConfig) -> list[str]:
     """The length arguments that the user left out, and that are filled in."""
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # a builtin, which Python can't describe
+        return []
     lengths = [name for name in _LENGTHS if name in parameters and name not in config.arguments]
     if _name(function) in ("LinearLR", "ConstantLR"):  # their total_iters of 5 is a meaning of its own
         return []
@@ -183,8 +187,7 @@ def _build(
     length = steps if per == "step" else max(1, -(-steps // steps_per_epoch))
     arguments = config.arguments | dict.fromkeys(_unwritten(function, config), length)
     for key in _FUNCTIONS & arguments.keys():
-        if isinstance(arguments[key], str):
-            arguments[key] = import_path(arguments[key], key)
+        arguments[key] = _imported(arguments[key], key)
     if name == "ReduceLROnPlateau":
         arguments.setdefault("mode", direction)
         per = "epoch"
@@ -195,3 +198,12 @@ def _build(
     if not isinstance(scheduler, lr_scheduler.LRScheduler):
         raise ConfigError(Problem(f"'{config.name}' gave no LRScheduler of torch.optim", where="scheduler"))
     return scheduler, per
+
+
+def _imported(value: Any, kind: str) -> Any:
+    """The function that a path means, or a list of them, one a parameter group."""
+    if isinstance(value, list | tuple):
+        return [_imported(entry, kind) for entry in value]
+    function = import_path(value, kind) if isinstance(value, str) else value
+    # torch writes the attributes of what is no plain function into checkpoints; math.exp has none
+    return partial(function) if inspect.isbuiltin(function) else function

@@ -58,6 +58,7 @@ def train(
     Raises RequestError before anything is written when the request is wrong, RunError when the run fails,
     and ``Interrupted`` after SIGINT or SIGTERM, with a checkpoint to resume from.
     """
+    keep_freed_memory()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         loaded, text = read_experiment(config, overrides)
@@ -117,11 +118,11 @@ def _train(
         hooks: list[Hook] = [
             ProgressHook(advance),
             LogHook(lines, training.epochs, training.log_every, samples, experiment.monitor),
-            checkpoints,
         ]
         board = _tensorboard(experiment, folder, state, resumed)
         if board is not None:
             hooks.append(stack.enter_context(board))
+        hooks.append(checkpoints)  # last, so that a checkpoint stands for a step that is wholly recorded
         try:
             fit(
                 state,

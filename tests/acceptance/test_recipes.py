@@ -1,0 +1,44 @@
+"""Every bundled recipe, trained as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+import epochal
+
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+PLAIN = ("tracking=[]",)
+
+
+def test_digits(here: Path) -> None:
+    run = epochal.train("digits", *PLAIN, quiet=True)
+    assert run.metrics["test/accuracy"] >= 0.97
+
+
+def test_breast_cancer(here: Path) -> None:
+    run = epochal.train("breast_cancer", *PLAIN, quiet=True)
+    assert run.metrics["test/roc_auc"] >= 0.98
+
+
+def test_diabetes(here: Path) -> None:
+    run = epochal.train("diabetes", *PLAIN, quiet=True)
+    assert run.metrics["test/r2"] > 0.4
+
+
+def test_linear_recovers_slope_and_intercept(here: Path) -> None:
+    run = epochal.train("linear", *PLAIN, quiet=True)
+    weights = sorted(load_file(run.folder.best).items(), key=lambda item: item[0].endswith("weight"))
+    (_, intercept), (_, slope) = weights
+    assert float(slope.item()) == pytest.approx(3, abs=0.05)
+    assert float(intercept.item()) == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_fashion_mnist(here: Path) -> None:
+    run = epochal.train("fashion_mnist", *PLAIN, quiet=True)
+    assert len(run.epochs) <= 10
+    assert run.metrics["test/accuracy"] >= 0.91
