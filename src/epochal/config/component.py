@@ -136,11 +136,13 @@ def check_arguments(
     name: str,
     arguments: Mapping[str, Any],
     supplied: Iterable[str] = (),
+    beside: Iterable[str] = (),
 ) -> list[tuple[str, Problem]]:
     """What is wrong with calling ``function`` with these arguments: pairs of (argument, problem).
 
     supplied: parameters that the system passes itself (``params`` of an optimizer); they are neither
-        required of the user nor offered.
+        required of the user nor offered. beside: keys of the component that are read elsewhere, and that a
+        misspelt one may have been meant for.
     """
     try:
         signature = inspect.signature(function)
@@ -162,7 +164,7 @@ def check_arguments(
             problem = _check_type(function, parameters[key], name, value)
             problems += [(key, problem)] if problem else []
         elif not open_ended:
-            mend = did_you_mean(key, offered) or ("it takes no arguments" if not offered else "")
+            mend = did_you_mean(key, [*offered, *beside]) or ("it takes no arguments" if not offered else "")
             problems.append((key, Problem(f"{name} takes no '{key}'", mend=mend)))
     for key in offered:
         if parameters[key].default is inspect.Parameter.empty and key not in arguments:

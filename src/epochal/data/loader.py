@@ -62,18 +62,27 @@ class _KeyedSamples(Dataset[_Item]):
 
 
 def _collate(items: list[_Item]) -> tuple[Tensor | EpochalError, Tensor]:
-    """Samples as one tensor; in a batch of mixed types, bytes become floats in [0, 1] first."""
+    """Samples as one tensor, or the first error among them."""
     rows = torch.tensor([row for _, row in items])
     arrays: list[Array] = []
     for sample, _ in items:
         if isinstance(sample, EpochalError):
             return sample, rows
         arrays.append(sample)
-    if len({array.dtype for array in arrays}) > 1:
-        arrays = [to_unit(array) for array in arrays]
-    return torch.from_numpy(np.stack(arrays)), rows
+    return torch.from_numpy(stack_samples(arrays)), rows
+
+
+def stack_samples(samples: Sequence[Array]) -> Array:
+    """Samples as one array [B, *shape]; where their types are mixed, bytes become floats in [0, 1] first."""
+    if len({sample.dtype for sample in samples}) > 1:
+        return np.stack([to_unit(sample) for sample in samples])
+    return np.stack(samples)
 
 
 def _leave_interruption(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)
-    """Ctrl-C goes to every process of a terminal; the training process alone decides when to stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C goes to every process of a terminal, and a cluster's SIGTERM to every process of a job.
+
+    The training process alone decides when to stop, and needs its workers until then; they end with it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from epochal.data.cache import Samples, to_unit
 from epochal.data.config import Constants, DataConfig
+from epochal.data.loader import stack_samples
 from epochal.data.manifest import Array, Manifest, TargetKind
 from epochal.errors import DataError, Problem
 
@@ -53,10 +54,7 @@ class Statistics:
 
 def measure(samples: Samples, manifest: Manifest, rows: Array) -> Statistics:
     """The statistics of these rows; nothing else is looked at."""
-    if samples.array is not None and samples.dtype == np.uint8 and len(samples.shape) == 3:
-        inputs = _measure_bytes(samples.array, rows, samples.shape[0])
-    else:
-        inputs = _measure_floats(samples, rows)
+    inputs = _measure_bytes(samples, rows) or _measure_floats(samples, rows)
     targets = manifest.targets[rows]
     if manifest.target_kind == "class":
         counts = np.bincount(targets, minlength=len(manifest.names))
@@ -83,32 +81,34 @@ def targets_like(statistics: Statistics, kind: TargetKind) -> Array:
 _Moments = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
-def _measure_bytes(array: Array, rows: Array, channels: int) -> _Moments:
-    """Moments from exact counts of the 256 byte values: no rounding, whatever the order of samples."""
-    counts = np.zeros((channels, 256), np.int64)
-    for chunk in _chunks(rows, array.shape[1:]):
-        images = array[chunk]
-        for channel in range(channels):
+def _measure_bytes(samples: Samples, rows: Array) -> _Moments | None:
+    """Moments from exact counts of the 256 byte values; None unless the samples are images of bytes alone.
+
+    Nothing is rounded before the last division, so a constant channel has a std of exactly 0.
+    """
+    if samples.dtype != np.uint8 or len(samples.shape) != 3:
+        return None
+    counts = np.zeros((samples.shape[0], 256), np.int64)
+    for images in _blocks(samples, rows):
+        if images.dtype != np.uint8:
+            return None
+        for channel in range(len(counts)):
             counts[channel] += np.bincount(images[:, channel].ravel(), minlength=256)
-    values = np.arange(256) / 255
+    values = np.arange(256)
     total = counts.sum(axis=1)
     mean = counts @ values / total
     std = np.sqrt((counts * (values - mean[:, None]) ** 2).sum(axis=1) / total)
     present = [values[row > 0] for row in counts]
-    low, high = [float(row.min()) for row in present], [float(row.max()) for row in present]
-    return tuple(mean.tolist()), tuple(std.tolist()), tuple(low), tuple(high)
+    low, high = np.array([row.min() for row in present]), np.array([row.max() for row in present])
+    return _moments(mean / 255, std / 255, low / 255, high / 255)
 
 
 def _measure_floats(samples: Samples, rows: Array) -> _Moments:
     """Moments of channels or features, joined chunk by chunk (Chan, Golub & LeVeque 1979)."""
     count = 0
     mean = squares = low = high = np.zeros(1)
-    for chunk in _chunks(rows, samples.shape):
-        if samples.array is not None:
-            block = to_unit(samples.array[chunk])
-        else:
-            block = np.stack([to_unit(samples.read_keyed(row)) for row in chunk.tolist()])
-        values = _by_channel(block.astype(np.float64), samples.shape)
+    for block in _blocks(samples, rows):
+        values = _by_channel(to_unit(block).astype(np.float64), samples.shape)
         n, m = len(values), values.mean(axis=0)
         s = ((values - m) ** 2).sum(axis=0)
         if count == 0:
@@ -119,7 +119,10 @@ def _measure_floats(samples: Samples, rows: Array) -> _Moments:
             squares = squares + s + delta**2 * count * n / (count + n)
             low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
         count += n
-    std = np.sqrt(squares / count)
+    return _moments(mean, np.sqrt(squares / count), low, high)
+
+
+def _moments(mean: Array, std: Array, low: Array, high: Array) -> _Moments:
     return tuple(mean.tolist()), tuple(std.tolist()), tuple(low.tolist()), tuple(high.tolist())
 
 
@@ -130,11 +133,15 @@ def _by_channel(block: Array, shape: tuple[int, ...]) -> Array:
     return block if len(shape) == 1 else block.reshape(-1, 1)
 
 
-def _chunks(rows: Array, shape: tuple[int, ...]) -> Iterator[Array]:
-    """Rows in pieces whose samples fit well into memory."""
-    size = max(1, _CHUNK // max(1, math.prod(shape)))
+def _blocks(samples: Samples, rows: Array) -> Iterator[Array]:
+    """The samples of these rows, [B, *shape], in blocks that fit well into memory."""
+    size = max(1, _CHUNK // max(1, math.prod(samples.shape)))
     for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+        chunk = rows[start : start + size]
+        if samples.array is not None:
+            yield samples.array[chunk]
+        else:
+            yield stack_samples([samples.read_keyed(row) for row in chunk.tolist()])
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,8 @@ def build_normalizer(config: DataConfig, statistics: Statistics, shape: tuple[in
         scale = [high - low for low, high in zip(statistics.minimum, statistics.maximum, strict=True)]
     else:
         shift, scale = [0.0], [1.0]
-    scale = [entry if entry > 1e-12 and math.isfinite(entry) else 1.0 for entry in scale]
     view = (-1, 1, 1) if len(shape) == 3 else (-1,)
-    return Normalizer(torch.tensor(shift).reshape(view), torch.tensor(scale).reshape(view))
+    scales = torch.tensor(scale).reshape(view)
+    # a spread that float32 can't divide by is none; a small one, as of farads or coulombs, is one
+    scales = torch.where(scales >= torch.finfo(scales.dtype).tiny, scales, 1.0)
+    return Normalizer(torch.tensor(shift).reshape(view), scales)

@@ -43,9 +43,8 @@ class LogHook(Hook):
         values: dict[str, Any] = {key: _finite(value) for key, value in row.items()}
         speed = {"seconds": round(seconds, 3), "samples_per_second": round(self._samples / seconds, 1)}
         self._lines.append({"step": counters.step, "epoch": counters.epoch, **values, **speed})
-        shown = ["train/loss", "val/loss", "train/lr"]
-        if self._monitor.name not in shown:
-            shown.insert(2, self._monitor.name)
+        scores = [name for name in row if name.startswith("val/") and name != "val/loss"]
+        shown = dict.fromkeys(["train/loss", "val/loss", *scores[:1], self._monitor.name, "train/lr"])
         numbers = "  ".join(f"{name} {row[name]:.4g}" for name in shown)
         epoch = f"epoch {counters.epoch:>{len(str(self._epochs))}}/{self._epochs}"
         log.info(f"{epoch}  {numbers}  {seconds:.1f} s{'  best' if is_best else ''}")

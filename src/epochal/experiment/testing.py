@@ -27,18 +27,26 @@ def load_best(experiment: Experiment, folder: RunFolder) -> tuple[nn.Module, int
 
 def write_evaluations(experiment: Experiment, folder: RunFolder, splits: Iterable[str]) -> dict[str, Outcome]:
     """Evaluate the best weights on each split that has samples, and write what section 4 of a run lists."""
+    of_splits = {split: experiment.batches(split) for split in splits}
+    return _write(experiment, folder, {name: found for name, found in of_splits.items() if len(found.rows)})
+
+
+def write_other_evaluation(experiment: Experiment, folder: RunFolder, label: str) -> Outcome:
+    """Evaluate the best weights on all rows of other data, and write it under its label."""
+    return _write(experiment, folder, {label: experiment.test})[label]
+
+
+def _write(experiment: Experiment, folder: RunFolder, batches: dict[str, Batches]) -> dict[str, Outcome]:
     model, best_epoch = load_best(experiment, folder)
-    outcomes = {}
-    for split in splits:
-        batches = experiment.batches(split)
-        if len(batches.rows):
-            outcomes[split] = write_evaluation(experiment, model, batches, folder, split)
+    outcomes = {
+        label: _write_evaluation(experiment, model, found, folder, label) for label, found in batches.items()
+    }
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
     return outcomes
 
 
-def write_evaluation(
+def _write_evaluation(
     experiment: Experiment, model: nn.Module, batches: Batches, folder: RunFolder, label: str
 ) -> Outcome:
     """Scores, predictions and curves of some batches, under a label such as ``test``."""

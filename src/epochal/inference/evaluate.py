@@ -43,13 +43,14 @@ def collect(
     training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
-            for batch in batches:
-                with autocast():  # not around the batches: a Dataset's own code runs there
-                    raw = task.forward(model, batch)
-                outputs.append(raw.float())
-                targets.append(batch.targets)
-                samples.append(batch.samples)
+        for batch in batches:
+            # not inference_mode: a mask that the model keeps from here could not be trained with later;
+            # and not around the batches: a Dataset's own code runs there
+            with torch.no_grad(), autocast():
+                raw = task.forward(model, batch)
+            outputs.append(raw.float())
+            targets.append(batch.targets)
+            samples.append(batch.samples)
     finally:
         model.train(training)
     return torch.cat(outputs), torch.cat(targets), torch.cat(samples)
@@ -58,7 +59,7 @@ def collect(
 def evaluate_batches(model: nn.Module, task: Task, batches: Iterable[Batch], autocast: Autocast) -> Outcome:
     """Predictions and scores; the loss is that of the whole split, whatever the size of batches."""
     outputs, targets, samples = collect(model, task, batches, autocast)
-    with torch.inference_mode():
+    with torch.no_grad():
         loss = float(task.loss(outputs, targets))
         predictions = task.predict(outputs)
     values: Array = predictions.cpu().numpy()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -48,7 +47,7 @@ class Predictor:
         """
         predictions = []
         self.model.eval()
-        with torch.inference_mode():
+        with torch.no_grad():  # not inference_mode: the model may be trained on
             for rows in _chunks(len(inputs), batch_size):
                 batch = self._batch([self._sample(inputs, row) for row in rows], rows)
                 with self.autocast():  # as in training: not around prepare
@@ -74,9 +73,7 @@ class Predictor:
 
     def _batch(self, samples: list[Array], rows: range) -> Batch:
         # as in training, a sample's type decides its units: bytes are 0..255, floats are what they are
-        stacked = torch.stack(
-            [to_float(torch.from_numpy(np.ascontiguousarray(sample))) for sample in samples]
-        )
+        stacked = torch.stack([to_float(torch.tensor(sample)) for sample in samples])
         inputs = self.normalizer(stacked.to(self.device))
         if inputs.ndim == 4:  # as in training: another layout is another order of summation
             inputs = inputs.contiguous(memory_format=torch.channels_last)

@@ -77,10 +77,10 @@ def check_model(component: Component) -> list[tuple[str, Problem]]:
     arguments = {key: value for key, value in component.arguments.items() if key not in RESERVED}
     problems = _check_reserved(component.arguments, isinstance(function, VisionModel))
     if isinstance(function, VisionModel):
-        return problems + function.check(arguments)
+        return problems + function.check(arguments, RESERVED)
     # a user's own class may be told its sizes by the user; ours never need it
     supplied = SUPPLIED if component.name in _OURS else set(SUPPLIED) - arguments.keys()
-    return problems + check_arguments(function, component.name, arguments, supplied)
+    return problems + check_arguments(function, component.name, arguments, supplied, RESERVED)
 
 
 def image_shape(model: str, input_shape: tuple[int, ...]) -> tuple[int, int, int]:

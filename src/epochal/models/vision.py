@@ -110,8 +110,8 @@ class VisionModel:
             )
         )
 
-    def check(self, arguments: Mapping[str, Any]) -> list[tuple[str, Problem]]:
-        """What is wrong with the arguments: pairs of (argument, problem).
+    def check(self, arguments: Mapping[str, Any], beside: Iterable[str] = ()) -> list[tuple[str, Problem]]:
+        """What is wrong with the arguments: pairs of (argument, problem); ``beside`` as in check_arguments.
 
         Arguments in the signature of the model's class are judged by it. The rest go through functions
         that take anything; those are tried on a model without memory (the ``meta`` device).
@@ -129,11 +129,11 @@ class VisionModel:
         # what the class requires, the package's own function for this name passes
         required = {key for key, parameter in parameters.items() if parameter.default is parameter.empty}
         problems += check_arguments(
-            self._family() or self._builder(), self.name, named, supplied=_FILLED_IN | required
+            self._family() or self._builder(), self.name, named, _FILLED_IN | required, beside
         )
         for key in sorted(arguments.keys() - named.keys()):
             if not self._accepts(key, arguments[key]):
-                mend = did_you_mean(key, parameters.keys() - _FILLED_IN - required)
+                mend = did_you_mean(key, {*parameters, *beside} - _FILLED_IN - required)
                 problems.append((key, Problem(f"{self.name} takes no '{key}'", mend=mend)))
         return problems
 

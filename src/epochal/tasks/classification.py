@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, final
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
@@ -57,7 +56,7 @@ class Classification(Task):
 
     def table(self, predictions: Array, targets: Array | None) -> dict[str, Any]:
         """Class names and a probability a class."""
-        names = np.array(self.names, dtype=object)
-        columns = {} if targets is None else {"TARGET": names[targets]}
-        columns["PREDICTION"] = names[predictions.argmax(axis=1)]
+        names = pl.Series(self.names, dtype=pl.String)
+        columns: dict[str, Any] = {} if targets is None else {"TARGET": names.gather(targets)}
+        columns["PREDICTION"] = names.gather(predictions.argmax(axis=1))
         return columns | float_columns("PROBABILITY", self.names, predictions)

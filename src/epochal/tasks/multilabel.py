@@ -43,5 +43,6 @@ class Multilabel(Task):
         columns["PREDICTION"] = self._joined(predictions > 0.5)
         return columns | float_columns("PROBABILITY", self.names, predictions)
 
-    def _joined(self, chosen: Array) -> list[str]:
-        return [";".join(n for n, c in zip(self.names, row, strict=True) if c) for row in chosen]
+    def _joined(self, chosen: Array) -> pl.Series:
+        texts = [";".join(n for n, c in zip(self.names, row, strict=True) if c) for row in chosen]
+        return pl.Series(texts, dtype=pl.String)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 import polars as pl
+import torch
 from torch import Tensor
 
 from epochal.data.manifest import Array
@@ -26,18 +27,15 @@ class Regression(Task):
 
     def __init__(self, context: TaskContext) -> None:
         super().__init__(context)
-        self._plain = all(shift == 0 for shift in context.target_shift) and all(
-            scale == 1 for scale in context.target_scale
-        )
+        shift, scale = context.target_shift, context.target_scale
+        self._plain = all(entry == 0 for entry in shift) and all(entry == 1 for entry in scale)
+        self._units = torch.tensor(shift), torch.tensor(scale)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The loss on standardised targets where the configuration asks for it."""
         if self._plain:
             return super().loss(outputs, targets)
-        shift, scale = (
-            outputs.new_tensor(self.context.target_shift),
-            outputs.new_tensor(self.context.target_scale),
-        )
+        shift, scale = self._units_on(outputs.device)
         return super().loss(outputs, (targets - shift) / scale)
 
     def running(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -49,9 +47,15 @@ class Regression(Task):
         outputs = outputs.float()
         if self._plain:
             return outputs
-        return outputs * outputs.new_tensor(self.context.target_scale) + outputs.new_tensor(
-            self.context.target_shift
-        )
+        shift, scale = self._units_on(outputs.device)
+        return outputs * scale + shift
+
+    def _units_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Shift and scale [T], copied to the device once: a copy in every step would wait for it."""
+        shift, scale = self._units
+        if shift.device != device:
+            self._units = shift.to(device), scale.to(device)
+        return self._units
 
     def scores(self, predictions: Array, targets: Array) -> Scores:
         """MAE, RMSE, R², overall and a target column."""

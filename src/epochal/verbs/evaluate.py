@@ -12,15 +12,12 @@ import polars as pl
 from epochal.console import Console
 from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
-from epochal.experiment.assemble import Experiment, assemble
+from epochal.experiment.assemble import assemble
 from epochal.experiment.data import data_of_run, other_data
 from epochal.experiment.restore import load_run_config
-from epochal.experiment.testing import load_best, prediction_table, write_evaluation, write_evaluations
-from epochal.inference.evaluate import Outcome
-from epochal.plots.draw import draw_plots
+from epochal.experiment.testing import prediction_table, write_evaluations, write_other_evaluation
 from epochal.run.catalog import find_run
 from epochal.run.durable import Lock
-from epochal.run.folder import RunFolder
 from epochal.run.run import Run
 
 SPLITS = ("train", "val", "test")
@@ -81,17 +78,9 @@ def evaluate(
                 raise RequestError(Problem(f"the split '{split}' has no samples", str(found.path)))
             outcome = outcomes[split]
         else:
-            outcome = _write_other(experiment, found.folder, label)
+            outcome = write_other_evaluation(experiment, found.folder, label)
     table = prediction_table(experiment.task, outcome, parts.source.manifest)
     return Evaluation(found, label, dict(outcome.scores.overall), dict(outcome.scores.per_class), table)
-
-
-def _write_other(experiment: Experiment, folder: RunFolder, label: str) -> Outcome:
-    """The evaluation of all rows of other data, under its own label."""
-    model, _ = load_best(experiment, folder)
-    outcome = write_evaluation(experiment, model, experiment.test, folder, label)
-    draw_plots(folder.curves, folder.plots, folder.history, splits=(label,))
-    return outcome
 
 
 def _label(path: Path) -> str:
