@@ -213,11 +213,13 @@ def _is_converted(value: Any, read: Any) -> bool:
 
 
 def _without_tensors(annotation: Any) -> Any:
-    """``float`` for ``float | Tensor``, as torch annotates learning rates: YAML can't write a tensor."""
+    """``float`` for ``float | Tensor``, as torch annotates learning rates: YAML can't write a tensor of no axes."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, types.UnionType):
-        kept = tuple(_without_tensors(part) for part in parts if getattr(part, "__module__", "") != "torch")
-        return Union[kept] if kept else annotation  # noqa: UP007 (the parts are known only here)
+        if float not in parts:
+            return annotation
+        kept = tuple(part for part in parts if getattr(part, "__module__", "") != "torch")
+        return Union[kept]  # noqa: UP007 (the parts are known only here)
     if origin is tuple:
         return types.GenericAlias(tuple, tuple(_without_tensors(part) for part in parts))
     return annotation

@@ -1,14 +1,16 @@
-"""Prepared samples, once each: in memory, or in a memory-mapped file shared by runs."""
+"""Prepared samples, once each: in memory, or in a memory-mapped file shared by runs.
+
+All are prepared before the first step and not as training meets them: a broken file or an odd shape then
+shows in the first minute and not in the last epoch, the statistics of the training split need all of its
+samples anyway, and reading in order by every core makes up for the time. An interrupted build is continued.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,18 +18,17 @@ from typing import Literal
 import numpy as np
 
 from epochal.console import Console, log
+from epochal.data.cache_file import building, open_cached
 from epochal.data.draws import key_integer
+from epochal.data.filling import fill_rows
 from epochal.data.foreign import forked_generators
+from epochal.data.images import ImageFiles
+from epochal.data.jpeg import decoder_mark
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare
-from epochal.data.problems import raise_problems
 from epochal.errors import DataError, EpochalError, Problem
 
 CacheMode = Literal["auto", "memory", "disk", "none"]
-
-_CHUNK = 256
-_TEMPORARY = ".tmp.npy"
-_DAY = 24 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -59,14 +60,21 @@ def prepare_samples(
 ) -> Samples:
     """Prepare every sample of a source once, or find that this was done before.
 
-    folder: where cached files live; a file is keyed by the digests of source and pipeline, written under
-        another name and renamed, so several processes may build the same one, and any may be deleted.
-    Raises DataError naming the samples that can't be read, or whose shape differs from the others'.
+    folder: where cached files live; a file is keyed by the digests of source and pipeline. Of several
+        processes one builds it and the others wait; any file may be deleted.
+    Raises DataError naming the samples that can't be read, or whose shape differs from the others'. The
+    global generators are left as they were.
     """
-    with forked_generators():  # a Dataset of the user's may draw from them
+    with forked_generators():  # a Dataset or a step of the user's may draw from them
         raw = _raw(source, 0)
         first = prepare(raw)
         prepare.check_repeatable(raw)
+        return _prepared(source, prepare, first, mode, folder, console)
+
+
+def _prepared(
+    source: Source, prepare: Prepare, first: Array, mode: CacheMode, folder: Path, console: Console
+) -> Samples:
     filenames = source.manifest.filenames
 
     def read(row: int) -> Array:
@@ -79,16 +87,18 @@ def prepare_samples(
         return Samples(first.shape, first.dtype, None, read)
     if source.array is not None and not prepare.steps and mode != "disk":
         return Samples(first.shape, first.dtype, source.array, read)
+    shape = (len(source.manifest), *first.shape)
     path = folder / "prepared" / f"{_key(source, prepare)}.npy"
-    found = _open(path, (len(source.manifest), *first.shape))
-    if found is not None:
-        return Samples(first.shape, found.dtype, found, read)
-    size = len(source.manifest) * first.nbytes
-    place = _place(mode, size, source, folder)
-    if place == "none":
-        return Samples(first.shape, first.dtype, None, read)
-    array = _build(read, source, first, path if place == "disk" else None, console)
-    return Samples(array.shape[1:], array.dtype, array, read)
+    array = open_cached(path, shape)
+    if array is None:
+        place = _place(mode, shape[0] * first.nbytes, source, folder)
+        if place == "none":
+            return Samples(first.shape, first.dtype, None, read)
+        if place == "disk":
+            array = _on_disk(read, shape, first, path, console)
+        else:
+            array = _in_memory(read, shape, first, console)
+    return Samples(first.shape, array.dtype, array, read)
 
 
 def to_unit(array: Array) -> Array:
@@ -98,21 +108,15 @@ def to_unit(array: Array) -> Array:
     return array.astype(np.float32, copy=False)
 
 
-def _open(path: Path, shape: tuple[int, ...]) -> Array | None:
-    """A cached file; None where there is none, or where it is damaged and is to be built again."""
-    with suppress(ValueError, OSError):
-        # copy-on-write: torch asks for writable memory, and nothing here writes
-        found = np.lib.format.open_memmap(path, mode="c")
-        return found if found.shape == shape else None
-    return None
-
-
 def _raw(source: Source, row: int) -> Array:
     return source.read(row) if source.array is None else source.array[row]
 
 
 def _key(source: Source, prepare: Prepare) -> str:
-    return f"{source.digest[:16]}-{prepare.digest()[:16]}"
+    digest = hashlib.blake2b(prepare.digest().encode(), digest_size=8)
+    if isinstance(source.read, ImageFiles):
+        digest.update(decoder_mark().encode())
+    return f"{source.digest[:16]}-{digest.hexdigest()}"
 
 
 def _place(mode: CacheMode, size: int, source: Source, folder: Path) -> Literal["memory", "disk", "none"]:
@@ -140,34 +144,49 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _build(
-    read: Callable[[int], Array], source: Source, first: Array, path: Path | None, console: Console
-) -> Array:
-    """All prepared samples as one array, made by as many threads as there are cores."""
-    count = len(source.manifest)
-    temporary: Path | None = None
+def _in_memory(read: Callable[[int], Array], shape: tuple[int, ...], first: Array, console: Console) -> Array:
+    """All prepared samples as one array."""
+
+    def filled(dtype: np.dtype[np.generic]) -> Array:
+        array = np.empty(shape, dtype)
+        with console.progress("preparing samples", shape[0]) as advance:
+            fill_rows(_writer(read, array), np.zeros(shape[0], np.bool_), advance)
+        return array
+
     try:
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(path.parent)
-            temporary = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}{_TEMPORARY}")
-        with console.progress("preparing samples", count) as advance:
+        return filled(first.dtype)
+    except _MixedTypesError:
+        return filled(np.dtype(np.float32))
+
+
+def _on_disk(
+    read: Callable[[int], Array], shape: tuple[int, ...], first: Array, path: Path, console: Console
+) -> Array:
+    """All prepared samples as a memory-mapped file; what an interrupted process has done is taken over."""
+    try:
+        with building(path) as part:
+            found = open_cached(path, shape)  # by the process that was waited for
+            if found is not None:
+                part.discard()
+                return found
+
+            def fill(array: Array, done: Array) -> None:
+                try:
+                    with console.progress("preparing samples", int((~done).sum())) as advance:
+                        fill_rows(_writer(read, array), done, advance, lambda: part.save(done))
+                except (EpochalError, OSError, _MixedTypesError):
+                    raise
+                except BaseException:  # an interruption: what is done stays done
+                    part.save(done)
+                    raise
+
             try:
-                array = _fill(read, source, _empty(temporary, (count, *first.shape), first.dtype), advance)
+                fill(*part.resume(shape, first.dtype))
             except _MixedTypesError:
-                array = _empty(temporary, (count, *first.shape), np.dtype(np.float32))
-                array = _fill(read, source, array, advance)
-        if path is None or temporary is None:
-            return array
-        assert isinstance(array, np.memmap)
-        array.flush()
-        finished = np.lib.format.open_memmap(temporary, mode="c")
-        os.replace(temporary, path)
-        return finished
+                fill(*part.empty(shape, np.dtype(np.float32)))
+            return part.finish(path)
     except OSError as error:
-        if path is None:
-            raise
-        needed = count * first.nbytes / 1e6
+        needed = shape[0] * first.nbytes / 1e6
         raise DataError(
             Problem(
                 f"can't write the cache of prepared samples ({needed:.0f} MB): {error.strerror}",
@@ -175,65 +194,22 @@ def _build(
                 mend="free some space, name another folder as paths.cache, or use data.cache=memory",
             )
         ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes had half written; a file that somebody works on changes all the time."""
-    for leftover in folder.glob(f".*{_TEMPORARY}"):
-        with suppress(FileNotFoundError):
-            if time.time() - leftover.stat().st_mtime > _DAY:
-                leftover.unlink()
-
-
-def _empty(path: Path | None, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
-    if path is None:
-        return np.empty(shape, dtype)
-    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    # a file with holes would end the process by SIGBUS where the disk fills up; this fails here instead
-    with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-    return array
 
 
 class _MixedTypesError(Exception):
     """A sample of another type than the first, such as a float among uint8 ones: all become float32."""
 
 
-def _fill(
-    read: Callable[[int], Array], source: Source, array: Array, advance: Callable[[int], None]
-) -> Array:
-    """Write every prepared sample into its row; collects what is wrong before it raises."""
+def _writer(read: Callable[[int], Array], array: Array) -> Callable[[int], None]:
+    """Puts the prepared sample of a row into that row."""
 
-    def fill(rows: range) -> list[Problem]:
-        problems: list[Problem] = []
-        for row in rows:
-            try:
-                sample = read(row)
-            except EpochalError as error:
-                problems += error.problems
-                continue
-            if sample.dtype != array.dtype and array.dtype != np.float32:
-                raise _MixedTypesError
-            array[row] = sample if sample.dtype == array.dtype else to_unit(sample)
-        return problems
+    def write(row: int) -> None:
+        sample = read(row)
+        if sample.dtype != array.dtype and array.dtype != np.float32:
+            raise _MixedTypesError
+        array[row] = sample if sample.dtype == array.dtype else to_unit(sample)
 
-    problems: list[Problem] = []
-    chunks = list(_chunks(len(source.manifest)))
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for rows, found in zip(chunks, pool.map(fill, chunks), strict=True):
-            problems += found
-            advance(len(rows))
-    raise_problems(problems)
-    return array
-
-
-def _chunks(count: int) -> Iterator[range]:
-    size = min(_CHUNK, max(1, count // (4 * (os.cpu_count() or 1))))
-    for start in range(0, count, size):
-        yield range(start, min(start + size, count))
+    return write
 
 
 def _other_shape(name: str, sample: Array, first_name: str, first: Array) -> Problem:

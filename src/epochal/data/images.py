@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -14,6 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from epochal.data.jpeg import ORIENTATION, SUFFIXES, Target, decode_jpeg, reduced
 from epochal.data.manifest import Array
 from epochal.data.problems import raise_problems
 from epochal.errors import DataError, Problem
@@ -30,8 +31,7 @@ Channels = Literal["auto", 1, 3]
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP")
 _GRAY_MODES = frozenset({"1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N"})
 _TARGET_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-_ORIENTATION = 0x0112  # the EXIF tag
-_HEADERS_AT_A_TIME = 1024
+_HEADERS_AT_FIRST, _HEADERS_AT_A_TIME = 32, 1024
 
 Result = TypeVar("Result")
 
@@ -40,16 +40,25 @@ class _OutOfRangeError(ValueError):
     """The values of a deep gray image are outside what its kind holds."""
 
 
-def read_image(path: str | os.PathLike[str], channels: int | None = None) -> Array:
+def read_image(
+    path: str | os.PathLike[str], channels: int | None = None, target: Target | None = None
+) -> Array:
     """One image file, C×H×W, upright as its EXIF orientation says; the first page of several.
 
     channels: 1 (gray by the luma of ITU-R BT.601), 3 (RGB; gray is repeated) or 4 (RGBA); None gives 1 for
         gray files and 3 for all others, palettes included. Alpha is dropped unless 4 channels are asked for.
-    Returns uint8, or float32 in [0, 1] for gray files of 16 bits (65535 is 1) and of floats. Colour of
-    16 bits a channel is reduced to 8 by Pillow.
+    target: the resize that follows; a JPEG file is then decoded at a half, a quarter or an eighth of its size
+        where that is still no smaller than the target.
+    The array is writable; in memory, channels may come last. It is uint8, or float32 in [0, 1] for gray
+    files of 16 bits (65535 is 1) and of floats. Colour of 16 bits a channel is reduced to 8 by Pillow.
     Raises DataError naming the file where it is missing, empty, broken, too large or out of range.
     """
-    return _opened(path, lambda image: to_array(image, channels))
+    if os.fspath(path).lower().endswith(SUFFIXES):
+        with suppress(OSError), open(path, "rb", buffering=0) as file:
+            pixels = decode_jpeg(file.read(), channels, target, PIXEL_LIMIT)
+            if pixels is not None:
+                return pixels
+    return _opened(path, lambda image: to_array(reduced(image, target), channels))
 
 
 def image_channels(path: str | os.PathLike[str]) -> int:
@@ -59,7 +68,7 @@ def image_channels(path: str | os.PathLike[str]) -> int:
 
 def to_array(image: Image.Image, channels: int | None = None) -> Array:
     """A PIL image as C×H×W, as ``read_image`` gives it; ValueError where its values are out of range."""
-    if image.getexif().get(_ORIENTATION, 1) != 1:
+    if image.getexif().get(ORIENTATION, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if channels is None:
         channels = 1 if image.mode in _GRAY_MODES else 3
@@ -70,8 +79,8 @@ def to_array(image: Image.Image, channels: int | None = None) -> Array:
         if channels != 4:
             image.info.pop("transparency", None)  # dropped anyway, and converting it warns
         image = image.convert(mode)
-    pixels = np.asarray(image)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)) if pixels.ndim == 3 else pixels[None].copy()
+    pixels = np.array(image)
+    return pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels[None]
 
 
 def _deep_gray(image: Image.Image, channels: int) -> Array:
@@ -132,24 +141,34 @@ def common_channels(paths: Sequence[str | os.PathLike[str]]) -> Literal[1, 3]:
             return 1, error.problems
 
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(paths), _HEADERS_AT_A_TIME):
-            found = list(pool.map(look, paths[start : start + _HEADERS_AT_A_TIME]))
+        start, size = 0, _HEADERS_AT_FIRST
+        while start < len(paths):
+            found = list(pool.map(look, paths[start : start + size]))
             raise_problems(list(chain.from_iterable(problems for _, problems in found)))
             if any(channels == 3 for channels, _ in found):
                 return 3
+            start, size = start + size, _HEADERS_AT_A_TIME
     return 1
 
 
 @dataclass(frozen=True)
 class ImageFiles:
-    """Reads the image of a row: the files of a source, and the channels they are converted to."""
+    """Reads the image of a row: the files of a source, and the channels they are converted to.
+
+    target: the resize that follows, below whose result no file is decoded.
+    """
 
     paths: Sequence[str]
     channels: int | None
+    target: Target | None = None
 
     def __call__(self, row: int) -> Array:
         """One image, C×H×W."""
-        return read_image(self.paths[row], self.channels)
+        return read_image(self.paths[row], self.channels, self.target)
+
+    def fitted(self, target: Target | None) -> ImageFiles:
+        """The same files, decoded for this resize."""
+        return replace(self, target=target)
 
 
 def visible_files(root: Path) -> list[str]:

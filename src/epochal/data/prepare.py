@@ -23,7 +23,9 @@ from epochal.data.foreign import (
     torchvision_names,
     torchvision_transform,
 )
+from epochal.data.jpeg import Target
 from epochal.data.manifest import Array
+from epochal.data.prepare_steps import Resize
 from epochal.errors import ConfigError, DataError, Problem
 
 _STEPS = "epochal.data.prepare_steps"
@@ -71,6 +73,14 @@ class Prepare:
         for step in self.steps:
             sample = step.call(sample)
         return np.ascontiguousarray(sample)
+
+    @property
+    def target(self) -> Target | None:
+        """The first step, where it is a resize that averages: files are decoded no larger than it needs."""
+        first = self.steps[0].call if self.steps else None
+        if isinstance(first, Resize) and first.interpolation != "nearest":
+            return first.target
+        return None
 
     def digest(self) -> str:
         """Hexadecimal, of the steps' names, arguments and code: equal digests prepare equally."""

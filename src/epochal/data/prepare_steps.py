@@ -44,11 +44,7 @@ class Resize:
     def __call__(self, sample: Array) -> Array:
         """The image at the new size, of the same dtype."""
         _, height, width = _image("resize", sample).shape
-        size = _pixels("resize", self.size)
-        if self.keep_aspect:
-            short, long = sorted((height, width))
-            longer = int(size[0] * long / short)
-            size = (size[0], longer) if height <= width else (longer, size[0])
+        size = self.target(height, width)
         if size == (height, width):
             return sample
         # torch reads uint8 without converting it, several times as fast as Pillow; it wants to own the memory
@@ -60,6 +56,15 @@ class Resize:
             # the cubic overshoots at edges; uint8 saturates by itself
             return resized.clip(sample.min(), sample.max())
         return resized
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what an image of this height and width becomes."""
+        size = _pixels("resize", self.size)
+        if not self.keep_aspect:
+            return size
+        short, long = sorted((height, width))
+        longer = int(size[0] * long / short)
+        return (size[0], longer) if height <= width else (longer, size[0])
 
 
 @dataclass(frozen=True)
