@@ -213,7 +213,7 @@ def _is_converted(value: Any, read: Any) -> bool:
 
 
 def _without_tensors(annotation: Any) -> Any:
-    """``float`` for ``float | Tensor``, as torch annotates learning rates: YAML can't write a tensor of no axes."""
+    """``float`` for ``float | Tensor``, as torch annotates learning rates: YAML writes no tensors."""
     origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (Union, types.UnionType):
         if float not in parts:
