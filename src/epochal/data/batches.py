@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from epochal.data.draws import key_integer
 from epochal.data.loader import Raw, read_batches
 from epochal.data.manifest import Array, Manifest, Source
 from epochal.data.statistics import Normalizer
+
+_BLOCK_VALUES = 2**16
 
 
 def epoch_order(rows: Array, seed: int, epoch: int) -> Array:
@@ -81,15 +84,41 @@ class Batches:
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number ``start`` on: the same ones as without a cut before it."""
         pool = self.pool
-        order = self.order(epoch)[start:]
         if pool.samples.array is not None:
-            data = torch.from_numpy(pool.samples.array)
-            indices = (torch.from_numpy(rows) for rows in order)
-            raw: Iterator[Raw] = ((data[index], pool.targets[index], index) for index in indices)
+            raw = self._gather(self._blocks(epoch, start))
         else:
+            order = self.order(epoch)[start:]
             raw = read_batches(pool.samples, pool.targets, order, pool.seed, epoch, pool.workers)
         for inputs, targets, index in raw:
-            yield self._finish(inputs, targets, index, epoch)
+            block = self._finish(inputs, targets, index, epoch)
+            if len(index) <= self.size:
+                yield block
+            else:
+                parts = (
+                    torch.split(part, self.size) for part in (block.inputs, block.targets, block.samples)
+                )
+                yield from map(Batch, *parts)
+
+    def _blocks(self, epoch: int, start: int) -> Iterator[Array]:
+        """The row numbers of an epoch from a batch on, as many batches at once as cost little memory.
+
+        Small samples are gathered, converted and normalised many batches at a time: their batches would
+        cost more in calls than in work. Augmentation may look at a batch as a whole, and gets one batch.
+        """
+        pool = self.pool
+        rows = self.rows if self.augment is None else epoch_order(self.rows, pool.seed, epoch)
+        rows = rows[: self._count]
+        batches = 1
+        if self.augment is None or not self.augment.steps:
+            batches = max(1, _BLOCK_VALUES // (math.prod(pool.samples.shape) * self.size))
+        for first in range(start * self.size, len(rows), batches * self.size):
+            yield rows[first : first + batches * self.size]
+
+    def _gather(self, blocks: Iterable[Array]) -> Iterator[Raw]:
+        data, targets = torch.from_numpy(self.pool.samples.array), self.pool.targets
+        for rows in blocks:
+            index = torch.from_numpy(rows)
+            yield data.index_select(0, index), targets.index_select(0, index), index
 
     def _finish(self, inputs: Tensor, targets: Tensor, index: Tensor, epoch: int) -> Batch:
         """To the device, to float, augmented (training only) and normalised."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from epochal.engine.config import ComputeConfig
+from epochal.engine.start import set_deterministic, without_compiler
 from epochal.errors import ConfigError, Problem
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -111,14 +112,15 @@ def compute_settings(config: ComputeConfig, device: torch.device) -> Iterator[No
         torch.set_num_threads(config.threads)
     if config.deterministic and device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats itself only so
-    torch.use_deterministic_algorithms(config.deterministic)
+    set_deterministic(2 if config.deterministic else 0, config.compile)
     torch.backends.cudnn.benchmark = not config.deterministic
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a pass a tensor
     try:
-        yield
+        with nullcontext() if config.compile else without_compiler():
+            yield
     finally:
         torch.set_num_threads(threads)
-        torch.set_deterministic_debug_mode(mode)
+        set_deterministic(mode)
         torch.backends.cudnn.benchmark = benchmark
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 

@@ -81,7 +81,7 @@ def fit(
     while counters.epoch < config.epochs and not _exhausted(state, config):
         left = len(batches) - counters.batch
         for batch in batches.epoch(counters.epoch, start=counters.batch):
-            share = len(batch) / _group(batches, counters.batch, config.accumulate)
+            share = _share(batches, counters.batch, len(batch), config.accumulate)
             loss = backward(state, task, batch, compute, share)
             counters.batch += 1
             left -= 1
@@ -91,7 +91,7 @@ def fit(
                     hook.after_step(state, loss)
                 if left:
                     interruption.check()
-        row = _close_epoch(state, validate, monitor)
+        row = _close_epoch(state, task, validate, monitor)
         is_best = _follow(counters, monitor, row[monitor.name], config)
         if counters.best is None:
             what = f"{monitor.name} is nan in epoch {counters.epoch}, and no epoch was better"
@@ -101,19 +101,19 @@ def fit(
         interruption.check()
 
 
-def _group(batches: Batches, batch: int, accumulate: int) -> int:
-    """Samples of the optimiser step that this batch belongs to: each counts alike, in a short batch too."""
+def _share(batches: Batches, batch: int, samples: int, accumulate: int) -> float:
+    """The part of its optimiser step that a batch makes: each sample counts alike, in a short batch too."""
+    if accumulate == 1:
+        return 1.0
     first = batch - batch % accumulate
-    return batches.count(first, min(first + accumulate, len(batches)))
+    return samples / batches.count(first, min(first + accumulate, len(batches)))
 
 
-def _close_epoch(state: TrainState, validate: Validate, monitor: Monitor) -> dict[str, float]:
+def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Monitor) -> dict[str, float]:
     """The epoch's numbers, and the schedule's step on them; the state then stands at the next epoch."""
     counters = state.counters
-    count = float(state.running.pop("count"))
     rate = state.schedule.rate
-    row = {f"train/{name}": float(total) / count for name, total in state.running.items()}
-    state.running = {}
+    row = {f"train/{name}": value for name, value in state.running.close(task.running).items()}
     check_loss(row["train/loss"], counters.epoch + 1)
     row |= {f"val/{name}": value for name, value in validate().overall.items()}
     row["train/lr"] = rate

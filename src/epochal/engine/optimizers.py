@@ -78,6 +78,26 @@ def build_optimizer(config: OptimizerConfig, model: nn.Module) -> torch.optim.Op
     return optimizer
 
 
+def plain_step(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
+    """``optimizer.step`` without its wrappers, where they do nothing; the numbers are the same.
+
+    The wrappers, for profilers, hooks and the compiler, cost as much as a fused step of a small model, and
+    load torch._dynamo. An optimizer that is not torch's own, or that has hooks, keeps them.
+    """
+    step = type(optimizer).step
+    hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    if hooked or not step.__module__.startswith("torch.optim") or optimizer.defaults.get("differentiable"):
+        return optimizer.step
+    bare = inspect.unwrap(step)
+
+    @torch.no_grad()
+    def run() -> None:
+        bare(optimizer)
+        optimizer._opt_called = True  # type: ignore[attr-defined]  # which schedules want to see
+
+    return run
+
+
 def _can_fuse(name: str, groups: list[dict[str, Any]]) -> bool:
     """Whether torch has a fused kernel for this class, and for all of these parameters."""
     parameters = [parameter for group in groups for parameter in group["params"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from epochal.engine.checkpoint import flatten, unflatten
 from epochal.engine.ema import Ema
+from epochal.engine.optimizers import plain_step
+from epochal.engine.running import Running
 from epochal.engine.schedules import Schedule
 
 
@@ -39,8 +42,7 @@ class Counters:
 class TrainState:
     """Everything that training changes.
 
-    running: sums over the samples of the current epoch, on the device: ``loss``, ``count`` (int64), and what
-    the task keeps.
+    running: the scores of the current epoch's training batches so far.
     """
 
     model: nn.Module
@@ -50,12 +52,28 @@ class TrainState:
     ema: Ema | None
     device: torch.device
     counters: Counters = field(default_factory=Counters)
-    running: dict[str, Tensor] = field(default_factory=dict)
+    running: Running = field(default_factory=Running)
+    step_optimizer: Callable[[], object] = field(init=False)
+    _parameters: list[nn.Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.step_optimizer = plain_step(self.optimizer)
+        own = type(self.optimizer).zero_grad is not torch.optim.Optimizer.zero_grad
+        self._parameters = (
+            [] if own else [each for group in self.optimizer.param_groups for each in group["params"]]
+        )
 
     @property
     def evaluated(self) -> nn.Module:
         """The model that is validated and kept as the best: the average where there is one."""
         return self.ema.model if self.ema is not None else self.model
+
+    def forget_gradients(self) -> None:
+        """What ``optimizer.zero_grad()`` does, in a tenth of its time for a small model."""
+        if not self._parameters:
+            self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._parameters:
+            parameter.grad = None
 
     def weights(self) -> dict[str, Tensor]:
         """The weights of ``evaluated`` by their own names."""
@@ -71,7 +89,7 @@ class TrainState:
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "scaler": self.scaler.state_dict(),
-                "running": self.running,
+                "running": self.running.state_dict(),
                 "counters": vars(self.counters),
                 "generators": _generators(self.device),
             },
@@ -90,7 +108,7 @@ class TrainState:
         _match_layout(self.optimizer)
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-        self.running = {name: value.to(self.device) for name, value in state["running"].items()}
+        self.running.load_state_dict(state["running"], self.device)
         self.counters = Counters(**state["counters"])
         _restore_generators(state["generators"], self.device)
 

@@ -41,8 +41,6 @@ class TensorBoardHook(Hook):
 
     def __enter__(self) -> Self:
         self._board = TensorBoard(self._folder.tensorboard, self._purge_step)
-        if self._example is not None:
-            self._show(*self._example)
         return self
 
     def __exit__(
@@ -50,8 +48,15 @@ class TensorBoardHook(Hook):
     ) -> None:
         self._board.close()
 
-    def _show(self, model: nn.Module, batch: Batch) -> None:
-        """A grid of augmented training images, and the graph of the model on one of them."""
+    def _show_example(self) -> None:
+        """A grid of augmented training images, and the graph of the model on one of them; once.
+
+        With the first numbers, not before the first step: TensorBoard takes a while to load.
+        """
+        if self._example is None:
+            return
+        model, batch = self._example
+        self._example = None
         if batch.inputs.ndim == 4 and batch.inputs.shape[1] in (1, 3):
             images = self._normalizer.invert(batch.inputs[:_SHOWN_IMAGES]).clamp(0, 1).cpu().numpy()
             self._board.image("train/inputs", image_grid(images), 0)
@@ -61,10 +66,12 @@ class TensorBoardHook(Hook):
         """The loss of a step and its learning rate, every so many steps."""
         step = state.counters.step
         if step % self._every == 0:
+            self._show_example()
             self._board.scalars({"train/batch_loss": float(loss), "train/lr": state.schedule.rate}, step)
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:  # noqa: ARG002
         """Every number of the epoch."""
+        self._show_example()
         self._board.scalars(row, state.counters.step)
 
     def finish(

@@ -1,0 +1,83 @@
+"""Scores of the training batches of an epoch, at the least cost a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Score = Callable[[Tensor, Tensor], dict[str, Tensor]]
+
+_STEPS = 32
+_VALUES = 2**16
+
+
+@dataclass
+class Running:
+    """Means over the samples of an epoch: of the loss, and of the task's cheap scores.
+
+    A dozen small operations a step would cost more than the step of a small network. Batches therefore
+    wait, and are reduced together when there are 32 of them or 65,536 outputs. What waits is part of the
+    state, so that a run which is cut and resumed reduces the same ones together and rounds alike.
+
+    sums: over ``samples`` samples, float64 on the device. waiting: (loss, outputs, targets) of each batch.
+    """
+
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    samples: int = 0
+    waiting: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
+
+    def add(self, loss: Tensor, outputs: Tensor, targets: Tensor, score: Score) -> None:
+        """Count a batch: its mean loss, its outputs [B, ...] and its targets; nothing is read back here."""
+        waiting = self.waiting
+        if waiting and waiting[0][2].ndim != targets.ndim:  # some are mixed, some are not
+            self._reduce(score)
+        waiting.append((loss, outputs, targets))
+        if len(waiting) == _STEPS or len(waiting) * outputs.numel() >= _VALUES:
+            self._reduce(score)
+
+    def close(self, score: Score) -> dict[str, float]:
+        """The means, read from the device; the next epoch starts from nothing."""
+        self._reduce(score)
+        means = {name: float(total) / self.samples for name, total in self.sums.items()}
+        self.sums, self.samples = {}, 0
+        return means
+
+    @torch.no_grad()
+    def _reduce(self, score: Score) -> None:
+        if not self.waiting:
+            return
+        losses, outputs, targets = zip(*self.waiting, strict=True)
+        counts = [len(target) for target in targets]
+        count = sum(counts)
+        stacked = torch.stack(losses)
+        dtype = torch.float32 if stacked.device.type == "mps" else torch.float64  # MPS has no float64
+        weights = torch.tensor(counts, dtype=dtype, device=stacked.device)
+        self._add("loss", torch.dot(stacked.to(dtype), weights))
+        for name, value in score(torch.cat(outputs), torch.cat(targets)).items():
+            self._add(name, value.to(dtype) * count)
+        self.samples += count
+        self.waiting.clear()
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums, and what waits."""
+        return {
+            "sums": self.sums,
+            "samples": self.samples,
+            "waiting": [list(entry) for entry in self.waiting],
+        }
+
+    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
+        """Continue from what ``state_dict`` gave."""
+        self.sums = {name: total.to(device) for name, total in state["sums"].items()}
+        self.samples = state["samples"]
+        self.waiting = [
+            (loss.to(device), outputs.to(device), targets.to(device))
+            for loss, outputs, targets in state["waiting"]
+        ]
