@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MODULES := src tests
+MODULES := src tests benchmarks
 
 .PHONY: help demo install test test-slow lint format clean
 

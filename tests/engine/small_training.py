@@ -17,6 +17,7 @@ from epochal.data.batches import Batches, Pool, target_tensor
 from epochal.data.cache import Samples
 from epochal.data.manifest import Array, Manifest, Source
 from epochal.data.statistics import Normalizer
+from epochal.engine.clock import Clock
 from epochal.engine.compute import Compute, seed_generators
 from epochal.engine.config import OptimizerConfig, SchedulerConfig, TrainingConfig
 from epochal.engine.ema import Ema
@@ -144,6 +145,7 @@ class Training:
             self.monitor,
             interruption or Interruption(),
             [self.recorder, *hooks],
+            Clock(),
         )
         return self.recorder
 

@@ -72,6 +72,7 @@ def trained(source: Source, folder: Path, *steps: Any) -> Trained:
         normalizer=normalizer,
         device=device,
         autocast=contextlib.nullcontext,
+        channels_last=True,
         kind=source.kind,
         shape=samples.shape,
         channels=samples.shape[0] if is_image else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import click
@@ -21,16 +22,25 @@ from epochal.cli.options import json_option, quiet_option
     help="Continue the newest unfinished run of this experiment, or RUN.",
 )
 @click.option("--again", is_flag=True, help="Train even if a finished run of this experiment exists.")
+@click.option("--profile", is_flag=True, help="Write where the time goes, and a trace, into the run folder.")
 @quiet_option
 @json_option
 @config_arguments
 def command(
-    config: str, overrides: list[str], resume: str | None, again: bool, quiet: bool, as_json: bool
+    config: str,
+    overrides: list[str],
+    resume: str | None,
+    again: bool,
+    profile: bool,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Train a model, test it, and write everything into a run folder.
 
     CONFIG is a YAML file or a bundled recipe's name; overrides are dotted.key=value.
     """
+    if profile:
+        os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler talks; read when torch is loaded
     from epochal.engine.interruption import Interrupted  # torch loads here, after the arguments are parsed
     from epochal.verbs.train import train
 
@@ -38,7 +48,12 @@ def command(
         overrides, resume = [resume, *overrides], ""
     try:
         run = train(
-            config, *overrides, resume=resume if resume else resume is not None, again=again, quiet=quiet
+            config,
+            *overrides,
+            resume=resume if resume else resume is not None,
+            again=again,
+            profile=profile,
+            quiet=quiet,
         )
     except Interrupted as interrupted:
         raise SystemExit(interrupted.exit_code) from None

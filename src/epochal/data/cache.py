@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +22,7 @@ from epochal.data.cache_file import building, open_cached
 from epochal.data.draws import key_integer
 from epochal.data.filling import fill_rows
 from epochal.data.foreign import forked_generators
-from epochal.data.images import ImageFiles
+from epochal.data.images import ImageFiles, fitted
 from epochal.data.jpeg import decoder_mark
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare
@@ -65,6 +65,7 @@ def prepare_samples(
     Raises DataError naming the samples that can't be read, or whose shape differs from the others'. The
     global generators are left as they were.
     """
+    source = replace(source, read=fitted(source.read, prepare.target))
     with forked_generators():  # a Dataset or a step of the user's may draw from them
         raw = _raw(source, 0)
         first = prepare(raw)

@@ -166,9 +166,10 @@ class ImageFiles:
         """One image, C×H×W."""
         return read_image(self.paths[row], self.channels, self.target)
 
-    def fitted(self, target: Target | None) -> ImageFiles:
-        """The same files, decoded for this resize."""
-        return replace(self, target=target)
+
+def fitted(read: Callable[[int], Array], target: Target | None) -> Callable[[int], Array]:
+    """The same reader; one of image files decodes them for this resize."""
+    return replace(read, target=target) if isinstance(read, ImageFiles) else read
 
 
 def visible_files(root: Path) -> list[str]:

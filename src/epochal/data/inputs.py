@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from epochal.data.images import IMAGE_SUFFIXES, is_image, read_image, visible_files
+from epochal.data.images import IMAGE_SUFFIXES, ImageFiles, is_image, visible_files
+from epochal.data.jpeg import Target
 from epochal.data.manifest import Array
 from epochal.data.problems import raise_problems
 from epochal.data.sources.arrays import as_samples, load_array
@@ -45,12 +46,17 @@ class _Part:
 
 
 def open_inputs(
-    paths: Sequence[str | Path], kind: Kind, channels: int | None, features: tuple[str, ...]
+    paths: Sequence[str | Path],
+    kind: Kind,
+    channels: int | None,
+    features: tuple[str, ...],
+    target: Target | None = None,
 ) -> Inputs:
     """The samples in image files, folders of them, .npy and .npz arrays (``x``, or the only one) and tables.
 
     kind: of the samples that the model takes. channels: of its images; None keeps a file's own.
     features: the columns of a table in the model's order; where there are none, every numeric column.
+    target: the resize that ``prepare`` begins with, so that files are decoded as for training.
     Raises RequestError where a path is missing, empty or of a kind that the model does not take, and
     DataError where what it holds is wrong; images are read, and found broken, only by ``read``.
     """
@@ -60,7 +66,7 @@ def open_inputs(
         raise RequestError(Problem("there is no input", mend="name files or folders to predict"))
     for path in paths:
         try:
-            parts.append(_open(str(path), kind, channels, features))
+            parts.append(_open(str(path), kind, channels, features, target))
         except EpochalError as error:
             problems += error.problems
     if problems:
@@ -77,7 +83,9 @@ def open_inputs(
     return Inputs(names, read)
 
 
-def _open(given: str, kind: Kind, channels: int | None, features: tuple[str, ...]) -> _Part:
+def _open(
+    given: str, kind: Kind, channels: int | None, features: tuple[str, ...], target: Target | None
+) -> _Part:
     path = Path(given).expanduser()
     suffix = path.suffix.lower()
     if not path.exists():
@@ -88,9 +96,9 @@ def _open(given: str, kind: Kind, channels: int | None, features: tuple[str, ...
             mend = f"it needs files that end in {', '.join(sorted(IMAGE_SUFFIXES))}"
             raise RequestError(Problem("there is no image in this folder", where=given, mend=mend))
         full_names = [f"{given.rstrip('/')}/{name}" for name in names]
-        return _Part(names, full_names, lambda row: read_image(path / names[row], channels))
+        return _Part(names, full_names, ImageFiles([str(path / name) for name in names], channels, target))
     if suffix in IMAGE_SUFFIXES and kind == "image" and path.is_file():
-        return _Part([given], [given], lambda _: read_image(path, channels))
+        return _Part([given], [given], ImageFiles([str(path)], channels, target))
     if suffix in _ARRAY_SUFFIXES:
         return _array_part(given, path, kind, channels, features)
     if suffix in TABLE_SUFFIXES and kind == "vector":

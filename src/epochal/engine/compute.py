@@ -6,13 +6,14 @@ import ctypes
 import os
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from epochal.engine.config import ComputeConfig
 from epochal.engine.start import set_deterministic, without_compiler
@@ -26,11 +27,24 @@ class Compute:
     """What a run computes on.
 
     precision: ``float32``, ``bfloat16`` or ``float16``: the dtype of matrix products and convolutions;
-    weights, losses and outputs stay float32.
+    weights, losses and outputs stay float32. channels_last: the memory layout of batches of images, and of
+    the weights that meet them.
     """
 
     device: torch.device
     precision: str
+    channels_last: bool = True
+
+    def lay_out(self, model: nn.Module, shape: tuple[int, ...]) -> nn.Module:
+        """The model, moved to the device, in the layout that samples of this shape have.
+
+        A model that is still lazy has no weights to lay out, and may come again.
+        """
+        lazy = any(nn.parameter.is_lazy(parameter) for parameter in model.parameters())
+        if len(shape) == 3 and not lazy:
+            layout = torch.channels_last if self.channels_last else torch.contiguous_format
+            return model.to(device=self.device, memory_format=layout)  # type: ignore[call-overload,no-any-return]
+        return model.to(self.device)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision inside the block; nothing for float32."""
@@ -45,15 +59,23 @@ class Compute:
             "device": str(self.device),
             "gpu": torch.cuda.get_device_name(self.device) if cuda else None,
             "precision": self.precision,
+            "channels_last": self.channels_last,
             "threads": torch.get_num_threads(),
             "cuda": torch.version.cuda,
         }
 
 
-def choose_compute(config: ComputeConfig) -> Compute:
-    """The device and precision that the configuration means on this machine."""
+def choose_compute(config: ComputeConfig, known: Mapping[str, Any] | None = None) -> Compute:
+    """The device, precision and layout that the configuration means on this machine.
+
+    known: what a run derived; what was left to us stays as it was then, on a device of the same type.
+    """
     device = choose_device(config.device)
-    precision = config.precision
+    precision, channels_last = config.precision, True
+    if known and str(known["device"]).partition(":")[0] == device.type:
+        channels_last = bool(known["channels_last"])
+        if precision == "auto":
+            precision = known["precision"]
     if precision == "auto":
         precision = "float32"
         if device.type == "cuda":
@@ -65,7 +87,13 @@ def choose_compute(config: ComputeConfig) -> Compute:
         raise ConfigError(
             Problem("float16 trains on a GPU only", where="compute.precision", mend="use bfloat16 or float32")
         )
-    return Compute(device, precision)
+    return Compute(device, precision, channels_last)
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware; elsewhere torch emulates it, slowly."""
+    cpu = torch.cpu
+    return device.type == "cpu" and (cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())
 
 
 def choose_device(name: str) -> torch.device:

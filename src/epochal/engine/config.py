@@ -97,10 +97,13 @@ class ComputeConfig(Section):
 
     device: str = Field(default="auto", description="auto, cpu, cuda, cuda:1, mps")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        default="auto", description="auto: bfloat16 on GPUs that have it, float16 on older ones, else float32"
+        default="auto", description="auto: what the device does well; on a CPU, what tune finds"
     )
     threads: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
         default="auto", description="threads of a CPU operation"
+    )
+    tune: bool = Field(
+        default=True, description="before a long training, time a few steps under what auto leaves open"
     )
     compile: bool = Field(default=False, description="torch.compile the model")
     deterministic: bool = Field(default=True, description="only operations that repeat bit for bit")

@@ -71,6 +71,8 @@ class ProgressHook(Hook):
 class CheckpointHook(Hook):
     """Writes ``best`` when an epoch is the best so far, and ``last`` after every epoch."""
 
+    phase = "checkpoint"
+
     def __init__(self, folder: RunFolder, lines: LineFile, monitor: Monitor) -> None:
         self._folder = folder
         self._lines = lines

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
 from epochal.data.batches import Batches
+from epochal.engine.clock import Clock, Phase
 from epochal.engine.compute import Compute
 from epochal.engine.config import TrainingConfig
 from epochal.engine.interruption import Interruption
@@ -42,7 +43,12 @@ class Monitor:
 
 
 class Hook:
-    """What happens beside training; both methods do nothing unless they are written."""
+    """What happens beside training; both methods do nothing unless they are written.
+
+    phase: what the time that it takes is counted as.
+    """
+
+    phase: ClassVar[Phase] = "logging"
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:
         """After an optimiser step. Reading ``loss`` waits for the device."""
@@ -61,6 +67,7 @@ def fit(
     monitor: Monitor,
     interruption: Interruption,
     hooks: Sequence[Hook],
+    clock: Clock,
 ) -> None:
     """Train from where ``state`` stands to the last epoch.
 
@@ -78,26 +85,33 @@ def fit(
     """
     counters = state.counters
     state.model.train()
+    clock.start()
     while counters.epoch < config.epochs and not _exhausted(state, config):
         left = len(batches) - counters.batch
         for batch in batches.epoch(counters.epoch, start=counters.batch):
+            clock.lap("data")
             share = _share(batches, counters.batch, len(batch), config.accumulate)
-            loss = backward(state, task, batch, compute, share)
+            loss = backward(state, task, batch, compute, share, clock)
             counters.batch += 1
             left -= 1
             if counters.batch % config.accumulate == 0 or left == 0:
                 optimizer_step(state, config.gradient_clip)
+                clock.lap("optimizer")
                 for hook in hooks:
                     hook.after_step(state, loss)
+                clock.lap("logging")
                 if left:
                     interruption.check()
+        clock.lap("data")
         row = _close_epoch(state, task, validate, monitor)
+        clock.lap("evaluation")
         is_best = _follow(counters, monitor, row[monitor.name], config)
         if counters.best is None:
             what = f"{monitor.name} is nan in epoch {counters.epoch}, and no epoch was better"
             raise RunError(Problem(what, mend=_CALMER))
         for hook in hooks:
             hook.after_epoch(state, row, is_best)
+            clock.lap(hook.phase)
         interruption.check()
 
 

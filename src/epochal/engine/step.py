@@ -6,12 +6,15 @@ import torch
 from torch import Tensor
 
 from epochal.data.batch import Batch
+from epochal.engine.clock import Clock
 from epochal.engine.compute import Compute
 from epochal.engine.state import TrainState
 from epochal.tasks.task import Task
 
 
-def backward(state: TrainState, task: Task, batch: Batch, compute: Compute, share: float) -> Tensor:
+def backward(
+    state: TrainState, task: Task, batch: Batch, compute: Compute, share: float, clock: Clock
+) -> Tensor:
     """Add the gradients of ``share`` times the batch's mean loss; returns the loss, on the device.
 
     share: the batch's part of the samples of its optimiser step, 1 where it is alone.
@@ -20,10 +23,13 @@ def backward(state: TrainState, task: Task, batch: Batch, compute: Compute, shar
         outputs = task.forward(state.model, batch)
     outputs = outputs.float()
     loss = task.loss(outputs, batch.targets)
+    clock.lap("forward")
     scaled = state.scaler.scale(loss if share == 1 else loss * share)
     scaled.backward()  # type: ignore[no-untyped-call]
     loss = loss.detach()
     state.running.add(loss, outputs.detach(), batch.targets, task.running)
+    clock.lap("backward")
+    clock.samples += len(batch)
     return loss
 
 

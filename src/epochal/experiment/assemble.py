@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from epochal.config.component import Component
@@ -55,6 +54,16 @@ class Experiment:
     val: Batches
     test: Batches
 
+    def on(self, compute: Compute) -> Experiment:
+        """The same experiment, computed otherwise; the model is laid out anew, in place."""
+        pool = replace(self.train.pool, device=compute.device, channels_last=compute.channels_last)
+        return replace(
+            self,
+            compute=compute,
+            model=compute.lay_out(self.model, self.data.samples.shape),
+            **{name: replace(getattr(self, name), pool=pool) for name in ("train", "val", "test")},
+        )
+
     def batches(self, split: str) -> Batches:
         """The batches of a split by its name, in the order of rows and never augmented."""
         return {
@@ -66,15 +75,12 @@ class Experiment:
 
 def assemble(config: ExperimentConfig, console: Console, data: Data | None = None) -> Experiment:
     """Everything that a run needs, checked to fit together."""
-    compute = choose_compute(config.compute)
+    compute = choose_compute(config.compute, config.derived)
     data = data or assemble_data(config, console)
     config = fill_in(config, data.source.kind)
     task = assemble_task(config, data)
     assert config.model is not None
-    model = build_model(config.model, data.samples.shape, task.outputs, seed=config.seed).to(compute.device)
-    channels_last = len(data.samples.shape) == 3
-    if channels_last:  # convolutions on the CPU and on tensor cores are faster so
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = build_model(config.model, data.samples.shape, task.outputs, seed=config.seed)
     pool = Pool(
         source=data.source,
         samples=data.samples,
@@ -83,7 +89,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         device=compute.device,
         seed=config.seed,
         workers=config.data.workers,
-        channels_last=channels_last,
+        channels_last=compute.channels_last,
     )
     classes = len(task.names) if task.target == "class" else None
     augment = build_augment(config.data.augment, data.source.kind, classes)
@@ -95,7 +101,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         compute=compute,
         data=data,
         task=task,
-        model=model,
+        model=compute.lay_out(model, data.samples.shape),
         monitor=choose_monitor(config, task),
         train=Batches(pool, data.split.train, size, augment),
         val=Batches(pool, data.split.val, evaluation_size),

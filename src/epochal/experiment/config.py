@@ -70,7 +70,7 @@ class ExperimentConfig(Section):
     paths: PathsConfig = Field(default=PathsConfig(), description="where runs and caches go")
     derived: dict[str, Any] | None = Field(
         default=None,
-        description="what a run found out by itself; written into its config.yaml, not read back",
+        description="what a run found out by itself; in its config.yaml, where it answers what auto means",
     )
 
     @field_validator("name")

@@ -24,6 +24,7 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "monitor": experiment.monitor.name,
         "device": str(experiment.compute.device),
         "precision": experiment.compute.precision,
+        "channels_last": experiment.compute.channels_last,
         "data_digest": data.source.digest[:16],
     }
 

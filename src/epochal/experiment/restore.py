@@ -10,7 +10,7 @@ import torch
 from epochal.data.prepare import build_prepare
 from epochal.data.statistics import build_normalizer
 from epochal.engine.checkpoint import read_checkpoint
-from epochal.engine.compute import Compute, choose_compute, choose_device
+from epochal.engine.compute import choose_compute, choose_device
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in, task_context
 from epochal.experiment.config import ExperimentConfig, load_experiment
@@ -50,21 +50,20 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
     )
     model = build_model(model_component, shape, task.outputs, seed=config.seed)
     weights, _ = read_checkpoint(run.folder.best)
-    compute = _compute(config, facts)
+    compute = choose_compute(config.compute, facts)
     if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         model.eval()
         with torch.no_grad():
             model(torch.zeros(1, *shape))
     model.load_state_dict(weights)
-    if len(shape) == 3:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Predictor(
-        model=model.to(compute.device),
+        model=compute.lay_out(model, shape),
         task=task,
         prepare=build_prepare(config.data.prepare),
         normalizer=build_normalizer(config.data, statistics, shape).to(compute.device),
         device=compute.device,
         autocast=compute.autocast,
+        channels_last=compute.channels_last,
         kind=facts["kind"],
         shape=shape,
         channels=facts["channels"],
@@ -75,10 +74,3 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
 def _has_pretrained(config: ExperimentConfig) -> bool:
     assert config.model is not None
     return "pretrained" in config.model.arguments
-
-
-def _compute(config: ExperimentConfig, facts: Mapping[str, Any]) -> Compute:
-    """The device of this machine, with the precision of training where the device is of the same type."""
-    compute = choose_compute(config.compute)
-    same = str(compute.device).partition(":")[0] == str(facts["device"]).partition(":")[0]
-    return Compute(compute.device, facts["precision"]) if same else compute

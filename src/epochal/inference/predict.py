@@ -24,7 +24,7 @@ class Predictor:
     """A trained model with the preprocessing it was trained with.
 
     kind: of the samples it takes. shape: of a prepared sample. channels: that image files are read with.
-    features: names of the columns that it takes.
+    features: names of the columns that it takes. channels_last: the layout of its batches of images.
     """
 
     model: nn.Module
@@ -33,6 +33,7 @@ class Predictor:
     normalizer: Normalizer
     device: torch.device
     autocast: Autocast
+    channels_last: bool
     kind: Kind
     shape: tuple[int, ...]
     channels: int | None
@@ -75,7 +76,7 @@ class Predictor:
         # as in training, a sample's type decides its units: bytes are 0..255, floats are what they are
         stacked = torch.stack([to_float(torch.tensor(sample)) for sample in samples])
         inputs = self.normalizer(stacked.to(self.device))
-        if inputs.ndim == 4:  # as in training: another layout is another order of summation
+        if inputs.ndim == 4 and self.channels_last:  # another layout is another order of summation
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return Batch(inputs, torch.empty(0), torch.arange(rows.start, rows.stop))
 

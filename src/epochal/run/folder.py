@@ -87,6 +87,11 @@ class RunFolder:
         """The folder of event files."""
         return self.path / "tensorboard"
 
+    @property
+    def profile(self) -> Path:
+        """The folder of what ``--profile`` measured."""
+        return self.path / "profile"
+
     def scores(self, split: str) -> Path:
         """Final scores of one split."""
         return self.path / "metrics" / f"{split}.json"

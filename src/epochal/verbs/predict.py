@@ -11,9 +11,10 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from epochal.console import Console
-from epochal.data.inputs import Inputs, Kind, open_inputs
+from epochal.data.inputs import Inputs, open_inputs
 from epochal.errors import Problem, RequestError
 from epochal.experiment.restore import load_predictor
+from epochal.inference.predict import Predictor
 from epochal.run.catalog import find_run
 from epochal.run.run import Run
 
@@ -44,7 +45,7 @@ def predict(
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         predictor = load_predictor(find_run(run, Path(runs)), device)
-        opened = _open(inputs, predictor.kind, predictor.channels, predictor.features)
+        opened = _open(inputs, predictor)
         with console.progress("predicting", len(opened)) as advance:
             predictions = predictor.predict(opened, batch_size, advance)
     table = pl.DataFrame(
@@ -60,15 +61,11 @@ def predict(
     return table
 
 
-def _open(
-    inputs: str | Path | ArrayLike | Sequence[str | Path],
-    kind: Kind,
-    channels: int | None,
-    features: tuple[str, ...],
-) -> Inputs:
+def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Predictor) -> Inputs:
     if isinstance(inputs, str | Path):
-        return open_inputs([inputs], kind, channels, features)
+        return _open([inputs], predictor)
     if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
-        return open_inputs([str(entry) for entry in inputs], kind, channels, features)
+        paths, target = [str(entry) for entry in inputs], predictor.prepare.target
+        return open_inputs(paths, predictor.kind, predictor.channels, predictor.features, target)
     array = np.asarray(inputs)
     return Inputs([str(row) for row in range(len(array))], lambda row: array[row])

@@ -14,7 +14,8 @@ from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log, log_file
 from epochal.data.split import split_table
 from epochal.engine.checkpoint import read_checkpoint
-from epochal.engine.compute import compute_settings, keep_freed_memory, seed_generators
+from epochal.engine.clock import Clock
+from epochal.engine.compute import choose_compute, compute_settings, keep_freed_memory, seed_generators
 from epochal.engine.ema import Ema
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interrupted, Interruption, listen
@@ -22,15 +23,18 @@ from epochal.engine.loop import Hook, fit
 from epochal.engine.optimizers import build_optimizer
 from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
-from epochal.errors import EpochalError, Problem, RequestError, RunError
+from epochal.errors import EpochalError, Problem, RunError
 from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.dry_run import dry_run
+from epochal.experiment.earlier import finished_run, run_to_resume
 from epochal.experiment.own_code import describe
+from epochal.experiment.profile import ProfileHook
 from epochal.experiment.record import derived, hyperparameters
+from epochal.experiment.restore import load_run_config
 from epochal.experiment.testing import write_evaluations
+from epochal.experiment.tune import tune
 from epochal.inference.evaluate import evaluate_batches
-from epochal.run.catalog import find_run, runs_of
 from epochal.run.durable import LineFile, Lock, write_json, write_text
 from epochal.run.environment import describe_environment
 from epochal.run.folder import RunFolder, create_run_folder
@@ -47,6 +51,7 @@ def train(
     *overrides: str,
     resume: bool | str | Path = False,
     again: bool = False,
+    profile: bool = False,
     quiet: bool = False,
 ) -> Run:
     """Train a model as a configuration says, test it, and write everything into a run folder.
@@ -54,6 +59,7 @@ def train(
     config: a YAML file, a bundled recipe's name, or a mapping. overrides: ``"optimizer.lr=3e-4"``.
     resume: continue the newest unfinished run of this experiment, or the run named.
     again: train although a finished run of the same experiment exists; otherwise that run is returned.
+    profile: write where the time goes, and a trace of a few steps, into the run's folder ``profile``.
 
     Raises RequestError before anything is written when the request is wrong, RunError when the run fails,
     and ``Interrupted`` after SIGINT or SIGTERM, with a checkpoint to resume from.
@@ -66,13 +72,13 @@ def train(
             experiment = assemble(loaded, console)
             stack.enter_context(compute_settings(experiment.config.compute, experiment.compute.device))
             dry_run(experiment)
-            state = _state(experiment)
-        unfinished = _run_to_resume(experiment, resume)
-        if unfinished is None and not again:
-            finished = _finished_run(experiment)
+            unfinished = run_to_resume(experiment, resume)
+            finished = None if unfinished or again else finished_run(experiment)
             if finished is not None:
                 log.info(f"{finished.path} is finished already; --again trains it once more")
                 return finished
+            experiment = _settled(experiment, unfinished)
+            state = _state(experiment)
         interruption = stack.enter_context(listen())
         folder = unfinished.folder if unfinished else _new_folder(experiment)
         stack.enter_context(Lock(folder.lock))
@@ -80,7 +86,7 @@ def train(
         clear_flags(folder)
         log.info(f"{'continuing' if unfinished else 'run'} {folder.path}")
         with _flagged(folder):
-            _train(experiment, state, folder, interruption, console)
+            _train(experiment, state, folder, interruption, console, profile)
         return Run(folder.path)
 
 
@@ -90,6 +96,7 @@ def _train(
     folder: RunFolder,
     interruption: Interruption,
     console: Console,
+    profile: bool,
 ) -> None:
     """Fit from the folder's last checkpoint, or from the start; then test the best weights."""
     config, training = experiment.config, experiment.config.training
@@ -104,6 +111,7 @@ def _train(
     lines.truncate(state.counters.history)
     steps = _steps_per_epoch(experiment) * training.epochs
     checkpoints = CheckpointHook(folder, lines, experiment.monitor)
+    clock = Clock(experiment.compute.device if profile else None)
 
     def validate() -> Scores:
         return evaluate_batches(
@@ -122,6 +130,8 @@ def _train(
         board = _tensorboard(experiment, folder, state, resumed)
         if board is not None:
             hooks.append(stack.enter_context(board))
+        if profile:
+            hooks.append(stack.enter_context(ProfileHook(experiment, folder, clock)))
         hooks.append(checkpoints)  # last, so that a checkpoint stands for a step that is wholly recorded
         try:
             fit(
@@ -134,6 +144,7 @@ def _train(
                 experiment.monitor,
                 interruption,
                 hooks,
+                clock,
             )
         except Interrupted:
             checkpoints.save(state)
@@ -145,6 +156,7 @@ def _train(
             board.finish(
                 state.counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes)
             )
+        log.info(clock.summary())
 
 
 def _tensorboard(
@@ -163,6 +175,14 @@ def _tensorboard(
     return TensorBoardHook(
         folder, pool.normalizer, every, example=(state.model, next(experiment.train.epoch(0)))
     )
+
+
+def _settled(experiment: Experiment, unfinished: Run | None) -> Experiment:
+    """With everything that ``auto`` left open chosen: as an unfinished run chose it, or by timing."""
+    if unfinished is None:
+        return tune(experiment, _steps_per_epoch(experiment) * experiment.config.training.epochs)
+    known = load_run_config(unfinished).derived
+    return experiment.on(choose_compute(experiment.config.compute, known))
 
 
 def _state(experiment: Experiment) -> TrainState:
@@ -201,36 +221,6 @@ def _new_folder(experiment: Experiment) -> RunFolder:
     steps = _steps_per_epoch(experiment) * config.training.epochs
     write_text(folder.config, dump_yaml({**config.to_plain(), "derived": derived(experiment, steps)}))
     return folder
-
-
-def _run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | None:
-    """The run to continue; RequestError where there is none, or where it is another experiment."""
-    config = experiment.config
-    others = runs_of(config.runs_folder, config.name, experiment.id)
-    unfinished = [run for run in others if run.status in ("interrupted", "failed", "crashed", "running")]
-    if resume is False:
-        if unfinished:
-            run, status = unfinished[-1], unfinished[-1].status
-            hint = "" if status == "running" else "; --resume continues it"
-            log.info(f"{run.path} of the same experiment is {status}{hint}")
-        return None
-    if resume is True:
-        if not unfinished:
-            mend = "leave --resume out to start one; a changed configuration is another experiment"
-            raise RequestError(Problem(f"no unfinished run of '{config.name}' ({experiment.id})", mend=mend))
-        return unfinished[-1]
-    run = find_run(resume, config.runs_folder)
-    if run.id != experiment.id:
-        mend = f"continue it with `epochal train {run.folder.config} --resume {run.path}`"
-        raise RequestError(
-            Problem("the run is of another configuration or of other data", str(run.path), mend)
-        )
-    return run if run.status != "finished" else None
-
-
-def _finished_run(experiment: Experiment) -> Run | None:
-    runs = runs_of(experiment.config.runs_folder, experiment.config.name, experiment.id)
-    return next((run for run in reversed(runs) if run.status == "finished"), None)
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from epochal.data.augment.cores import in_blocks
 from epochal.data.augment.ranges import factors
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws
@@ -28,7 +28,12 @@ class Brightness:
         """The batch, each image multiplied by a factor of its own."""
         low, high = factors("brightness", "amount", self.amount)
         factor = draws.uniform(0, low, high)[:, :, None, None]
-        return replace(batch, inputs=(batch.inputs * factor).clamp_(0, 1))
+
+        def change(some: slice) -> None:
+            batch.inputs[some].mul_(factor[some]).clamp_(0, 1)
+
+        in_blocks(batch.inputs, change)
+        return batch
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,7 @@ class Contrast:
         """The batch, each image spread by a factor of its own."""
         low, high = factors("contrast", "amount", self.amount)
         factor = draws.uniform(0, low, high)[:, :, None, None]
-        rest = (1 - factor) * gray_mean(batch.inputs)
-        return replace(batch, inputs=torch.addcmul(rest, batch.inputs, factor).clamp_(0, 1))
+        return _spread_(batch, factor, 1 - factor)
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,19 @@ class BrightnessContrast:
         brightness = units[:, 0] * (high - low) + low
         low, high = factors("brightness_contrast", "contrast", self.contrast)
         contrast = units[:, 1] * (high - low) + low
-        rest = (1 - contrast) * brightness * gray_mean(batch.inputs)
-        return replace(batch, inputs=torch.addcmul(rest, batch.inputs, brightness * contrast).clamp_(0, 1))
+        return _spread_(batch, brightness * contrast, (1 - contrast) * brightness)
+
+
+def _spread_(batch: Batch, factor: Tensor, rest: Tensor) -> Batch:
+    """Each image times its factor, plus the rest of its gray mean, within [0, 1]; both [B, 1, 1, 1]."""
+
+    def change(some: slice) -> None:
+        inputs = batch.inputs[some]
+        gray = gray_mean(inputs).mul_(rest[some])
+        inputs.mul_(factor[some]).add_(gray).clamp_(0, 1)
+
+    in_blocks(batch.inputs, change)
+    return batch
 
 
 def gray_mean(inputs: Tensor) -> Tensor:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from epochal.data.augment.bytes import byte_of, constant
+from epochal.data.augment.cores import is_large, on_cores
+from epochal.data.augment.noise import add_normal_
 from epochal.data.augment.ranges import check_positive, check_probability, check_range
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws
@@ -32,6 +35,11 @@ class Erasing:
         check_range("erasing", "scale", self.scale, upper=1.0)
         check_range("erasing", "ratio", self.ratio)
 
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether the value written is one that a byte stands for."""
+        return byte_of(self.value) is not None
+
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch, some of its images without a rectangle."""
         height, width = batch.inputs.shape[2:]
@@ -45,9 +53,16 @@ class Erasing:
         # the product may round up to the number of places, so it is limited to the last of them
         top = torch.minimum((top * (height - rows + 1)).floor_(), height - rows)
         left = torch.minimum((left * (width - columns + 1)).floor_(), width - columns)
-        erased = rectangle(top, top + rows, left, left + columns, height, width)
-        value = batch.inputs.new_full((), self.value)
-        return replace(batch, inputs=torch.lerp(batch.inputs, value, erased))
+        edges = torch.stack([top, top + rows, left, left + columns], dim=1)
+        value = constant(self.value, batch.inputs)
+        if is_large(batch.inputs):
+            _erase_(batch.inputs, edges.int().tolist(), value)
+            return batch
+        erased = rectangle(edges, height, width, batch.inputs.dtype)
+        batch.inputs.mul_(1 - erased)
+        if value:
+            batch.inputs.add_(erased.mul_(value))
+        return batch
 
 
 @dataclass(frozen=True)
@@ -66,20 +81,35 @@ class GaussianNoise:
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch with noise on its inputs."""
-        noise = draws.normal(0, count=batch.inputs[0].numel())
+        std = torch.full((len(batch), 1), self.std, device=batch.inputs.device)
         if self.p < 1:
-            noise = noise * draws.chance(1, self.p)[:, None]
-        return replace(batch, inputs=batch.inputs.add(noise.reshape(batch.inputs.shape), alpha=self.std))
+            std *= draws.chance(1, self.p)[:, None]
+        add_normal_(batch.inputs, draws, 0, std)
+        return batch
 
 
-def rectangle(top: Tensor, bottom: Tensor, left: Tensor, right: Tensor, height: int, width: int) -> Tensor:
-    """1 inside of each sample's rectangle and 0 elsewhere, float32 [B, 1, height, width].
+def _erase_(inputs: Tensor, edges: list[list[int]], value: float) -> None:
+    """Writes a value over a rectangle of each image: top, bottom, left and right of each."""
+    samples = inputs.unbind()
 
-    Bottom and right are outside. As weights of ``torch.lerp``, which is exact at 0 and 1, these choose
-    several times as fast as a mask does.
+    def erase(part: range) -> None:
+        for row in part:
+            top, bottom, left, right = edges[row]
+            if top < bottom:
+                samples[row][:, top:bottom, left:right] = value
+
+    on_cores(len(samples), erase, light=True)
+
+
+def rectangle(edges: Tensor, height: int, width: int, dtype: torch.dtype) -> Tensor:
+    """1 inside of each sample's rectangle and 0 elsewhere, [B, 1, height, width].
+
+    edges: top, bottom, left and right, [B, 4]; bottom and right are outside. In the type of what it is
+    multiplied with, which is several times as fast as a mask.
     """
-    rows = torch.arange(height, device=top.device)
-    columns = torch.arange(width, device=top.device)
-    vertical = (rows >= top[:, None]) & (rows < bottom[:, None])
-    horizontal = (columns >= left[:, None]) & (columns < right[:, None])
-    return (vertical.float()[:, :, None] * horizontal.float()[:, None, :])[:, None]
+    rows = torch.arange(height, device=edges.device)
+    columns = torch.arange(width, device=edges.device)
+    top, bottom, left, right = edges[:, :, None].unbind(1)
+    vertical = ((rows >= top) & (rows < bottom)).to(dtype)
+    horizontal = ((columns >= left) & (columns < right)).to(dtype)
+    return (vertical[:, :, None] * horizontal[:, None, :])[:, None]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
+from epochal.data.augment.bytes import byte_of, constant
+from epochal.data.augment.cores import is_large, on_cores
 from epochal.data.augment.ranges import check_range
-from epochal.data.augment.resample import resample
+from epochal.data.augment.resample import resize_boxes_, resized_like
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws
 from epochal.errors import ConfigError, DataError, Problem
@@ -35,6 +39,11 @@ class RandomCrop:
             raise ConfigError(Problem("random_crop without padding or size changes nothing", mend=mend))
         _sides("random_crop", self.size, (1, 1))
 
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether the padding's value is one that a byte stands for."""
+        return byte_of(self.fill) is not None
+
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch of windows; DataError where they are larger than the padded images."""
         height, width = batch.inputs.shape[2:]
@@ -43,12 +52,43 @@ class RandomCrop:
         if min(places) < 1:
             what = f"random_crop can't cut {rows}×{columns} out of images of {height}×{width}"
             raise DataError(Problem(what, mend=f"with padding {self.padding}, give a smaller size"))
-        padded = F.pad(batch.inputs, (self.padding,) * 4, value=self.fill)
+        top, left = draws.integers(0, places[0])[:, 0], draws.integers(1, places[1])[:, 0]
+        fill = constant(self.fill, batch.inputs)
+        if is_large(batch.inputs):
+            corners = (torch.stack([top, left], dim=1) - self.padding).tolist()
+            return replace(batch, inputs=_cut_(batch.inputs, corners, (rows, columns), fill))
+        padded = F.pad(batch.inputs, (self.padding,) * 4, value=fill)
         # a view of every window there is [B, C, places, places, rows, columns]; one gather copies B of them
         windows = padded.unfold(2, rows, 1).unfold(3, columns, 1)
-        top, left = draws.integers(0, places[0])[:, 0], draws.integers(1, places[1])[:, 0]
         index = torch.arange(len(batch), device=padded.device)
         return replace(batch, inputs=windows[index, :, top, left])
+
+
+def _cut_(inputs: Tensor, corners: list[list[int]], size: tuple[int, int], fill: float) -> Tensor:
+    """Windows of [B, C, H, W], in the inputs where they have their size; ``fill`` where they stand out.
+
+    corners: top and left of each window, in pixels of the image; may be negative.
+    """
+    result = inputs if size == inputs.shape[2:] else resized_like(inputs, size)
+    images, windows = inputs.unbind(), result.unbind()
+
+    def cut(part: range) -> None:
+        for row in part:
+            (top, left), image, window = corners[row], images[row], windows[row]
+            if result is inputs:
+                if top == left == 0:
+                    continue
+                image = image.clone()
+            below, right = min(image.shape[1] - top, size[0]), min(image.shape[2] - left, size[1])
+            above, before = max(0, -top), max(0, -left)
+            if (above, before, below, right) != (0, 0, *size):
+                window.fill_(fill)
+            window[:, above:below, before:right] = image[
+                :, top + above : top + below, left + before : left + right
+            ]
+
+    on_cores(len(inputs), cut)
+    return result
 
 
 @dataclass(frozen=True)
@@ -59,13 +99,14 @@ class RandomResizedCrop:
     scale: limits of the area, of the image's. ratio: limits of width to height, drawn on a logarithmic
     scale; a rectangle that would stand out is cut off at the image's sides.
 
-    It reads four pixels for each new one, without antialiasing: where the rectangles are more than about
-    twice the size of the result, let ``prepare`` resize the images first.
+    Rectangles are whole pixels. Where the result is smaller than the image, resizing is antialiased. Bytes
+    are resized as bytes, and so rounded to whole ones, as torchvision does.
     """
 
     size: int | tuple[int, int] | None = None
     scale: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    takes_bytes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_range("random_resized_crop", "scale", self.scale, upper=1.0)
@@ -80,13 +121,35 @@ class RandomResizedCrop:
         area = (area * (self.scale[1] - self.scale[0]) + self.scale[0]) * (height * width)
         low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
         ratio = torch.exp(ratio * (high - low) + low)
-        cut_width = torch.sqrt(area * ratio).clamp(1, width)
-        cut_height = torch.sqrt(area / ratio).clamp(1, height)
-        zero = torch.zeros_like(area)
-        centre_x = (left - 0.5) * (width - cut_width)
-        centre_y = (top - 0.5) * (height - cut_height)
-        maps = torch.stack([cut_width / columns, zero, centre_x, zero, cut_height / rows, centre_y], dim=1)
-        return replace(batch, inputs=resample(batch.inputs, maps, (rows, columns), fill=None))
+        wide = torch.sqrt(area * ratio).round_().clamp_(1, width)
+        tall = torch.sqrt(area / ratio).round_().clamp_(1, height)
+        # the product may round up to the number of places, so it is limited to the last of them
+        top = torch.minimum((top * (height - tall + 1)).floor_(), height - tall)
+        left = torch.minimum((left * (width - wide + 1)).floor_(), width - wide)
+        boxes = torch.stack([top, left, tall, wide], dim=1)
+        return replace(batch, inputs=_resize_(batch.inputs, boxes, (rows, columns)))
+
+
+def _resize_(inputs: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """A box of each of [B, C, H, W], resized; may write into the inputs. boxes: as of ``resize_boxes_``."""
+    if inputs.dtype == torch.uint8 and not is_large(inputs):
+        return _resize_(inputs.float(), boxes, size).round_().to(torch.uint8)
+    enlarges = size[0] >= inputs.shape[2] and size[1] >= inputs.shape[3]
+    if enlarges and inputs.dtype != torch.uint8:
+        return resize_boxes_(inputs, boxes, size)
+    result, corners = resized_like(inputs, size), boxes.int().tolist()
+
+    def resize(part: range) -> None:
+        for row in part:
+            top, left, tall, wide = corners[row]
+            box = inputs[row : row + 1, :, top : top + tall, left : left + wide]
+            result[row] = F.interpolate(box, size, mode="bilinear", antialias=True)[0]
+
+    if is_large(inputs):
+        on_cores(len(inputs), resize)
+    else:
+        resize(range(len(inputs)))
+    return result
 
 
 def _sides(name: str, size: int | tuple[int, int] | None, default: tuple[int, int]) -> tuple[int, int]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from epochal.data.augment.cores import is_large, on_cores
 from epochal.data.augment.corruption import rectangle
 from epochal.data.augment.ranges import check_positive
 from epochal.data.batch import Batch
@@ -31,9 +33,8 @@ class Mixup:
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch of blends, with mixed targets."""
         share = symmetric_beta(draws, 0, self.alpha)
-        weight = share.view(-1, *[1] * (batch.inputs.ndim - 1))
-        inputs = torch.lerp(batch.inputs.roll(-1, 0), batch.inputs, weight)
-        return replace(batch, inputs=inputs, targets=mix_targets(batch.targets, share, self.classes))
+        _blend_(batch.inputs, share.view(-1, *[1] * (batch.inputs.ndim - 1)))
+        return replace(batch, targets=mix_targets(batch.targets, share, self.classes))
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Cutmix:
 
     alpha: float = 1.0
     classes: int | None = None
+    takes_bytes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_positive("cutmix", "alpha", self.alpha)
@@ -58,10 +60,50 @@ class Cutmix:
         bottom = (y * height + side * height / 2).round_().clamp_(0, height)
         left = (x * width - side * width / 2).round_().clamp_(0, width)
         right = (x * width + side * width / 2).round_().clamp_(0, width)
-        pasted = rectangle(top, bottom, left, right, height, width)
-        inputs = torch.lerp(batch.inputs, batch.inputs.roll(-1, 0), pasted)
+        edges = torch.stack([top, bottom, left, right], dim=1)
+        if is_large(batch.inputs):
+            _paste_(batch.inputs, edges.int().tolist())
+        else:
+            pasted = rectangle(edges, height, width, batch.inputs.dtype)
+            following = batch.inputs.roll(-1, 0).mul_(pasted)
+            batch.inputs.mul_(1 - pasted).add_(following)
         share = 1 - (bottom - top) * (right - left) / (height * width)
-        return replace(batch, inputs=inputs, targets=mix_targets(batch.targets, share, self.classes))
+        return replace(batch, targets=mix_targets(batch.targets, share, self.classes))
+
+
+def _blend_(inputs: Tensor, share: Tensor) -> None:
+    """Each sample's share of its own and the rest of the next one, in place; share: [B, 1...]."""
+    if not is_large(inputs):
+        inputs.copy_(torch.lerp(inputs.roll(-1, 0), inputs, share))
+        return
+    samples, others = inputs.unbind(), (1 - share).flatten().tolist()
+    following = (*samples[1:], samples[0].clone())  # which by its turn has been blended
+    along = max(0, samples[0].ndim - 2)
+
+    def blend(part: range) -> None:
+        band = (
+            along,
+            part.start,
+            len(part),
+        )  # the same pixels of all samples: what is read next is not yet changed
+        for sample, source, other in zip(samples, following, others, strict=True):
+            sample.narrow(*band).lerp_(source.narrow(*band), other)
+
+    on_cores(samples[0].shape[along], blend)
+
+
+def _paste_(inputs: Tensor, edges: list[list[int]]) -> None:
+    """Pastes a rectangle of each next sample, in place: top, bottom, left and right of each."""
+    samples = inputs.unbind()
+    following = (*samples[1:], samples[0].clone())  # which by its turn has been pasted into
+
+    def paste(part: range) -> None:  # of the same rows of all samples: what is read next is not yet changed
+        for sample, source, (top, bottom, left, right) in zip(samples, following, edges, strict=True):
+            first, last = max(top, part.start), min(bottom, part.stop)
+            if first < last and left < right:
+                sample[:, first:last, left:right] = source[:, first:last, left:right]
+
+    on_cores(inputs.shape[2], paste, light=True)
 
 
 def symmetric_beta(draws: Draws, draw: int, alpha: float) -> Tensor:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+import torch
+
 from epochal.config.component import Component, Registry
+from epochal.data.augment.bytes import to_float
 from epochal.data.augment.foreign import PerSample, WholeBatch
+from epochal.data.augment.geometry import Composed, Moving
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws
 from epochal.data.foreign import (
@@ -57,16 +62,41 @@ _OURS_INSTEAD = {"MixUp": "mixup", "CutMix": "cutmix"}  # torchvision's work on 
 
 @dataclass(frozen=True)
 class Augment:
-    """The steps in their order; the step at position i draws from stream i + 1."""
+    """The steps in their order; the step at position i draws from stream i + 1.
+
+    Neighbouring motions of the plane (rotation, translation, zoom, shear, affine) of one fill are composed
+    into one resampling: what two would blur twice or cut off in between is kept.
+    """
 
     steps: tuple[Augmentation, ...] = ()
 
     def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
-        """The batch augmented; without steps, the batch itself."""
+        """The batch augmented; without steps, the batch itself. May write into its inputs.
+
+        Image bytes stay bytes up to the first step that needs numbers, where they become float32 in [0, 1]:
+        the results are those of converting first, in a quarter of the memory. Only random_resized_crop
+        rounds to whole bytes.
+        """
         draws = Draws(seed, epoch, batch.samples)
-        for stream, step in enumerate(self.steps, start=1):
+        for stream, step in self._passes:
+            if batch.inputs.dtype == torch.uint8 and not getattr(step, "takes_bytes", False):
+                batch = replace(batch, inputs=to_float(batch.inputs))
             batch = step(batch, draws.of(stream))
         return batch
+
+    @functools.cached_property
+    def _passes(self) -> tuple[tuple[int, Augmentation], ...]:
+        """The steps, motions composed, with their (first) streams."""
+        passes: list[tuple[int, Augmentation]] = []
+        motions: list[Moving] = []
+        for stream, step in enumerate(self.steps, start=1):
+            if isinstance(step, Moving) and motions and motions[-1].fill == step.fill:
+                motions.append(step)
+                passes[-1] = stream - len(motions) + 1, Composed(tuple(motions))
+            else:
+                motions = [step] if isinstance(step, Moving) else []
+                passes.append((stream, step))
+        return tuple(passes)
 
 
 def check_step(component: Component) -> list[tuple[str, Problem]]:

@@ -8,6 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from epochal.data.augment.cores import in_blocks, is_large
+
+_STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
 
 @dataclass(frozen=True)
 class Motion:
@@ -41,35 +45,94 @@ class Motion:
         return torch.stack([a, b, -a * self.x - b * self.y, c, d, -c * self.x - d * self.y], dim=1)
 
 
-def move(inputs: Tensor, motion: Motion, fill: float) -> Tensor:
-    """[B, C, H, W] resampled bilinearly, each sample by its motion; outside of the image lies ``fill``."""
-    return resample(inputs, motion.inverse(inputs[:, 0, 0, 0]), inputs.shape[2:], fill)
+def compose(first: Tensor, second: Tensor) -> Tensor:
+    """The maps of two motions, one after the other, as one; each float32 [B, 6] as of ``Motion.inverse``."""
+    matrices, shifts = first.view(-1, 2, 3)[..., :2, None], first.view(-1, 2, 3)[..., 2]
+    # sums of products, as a matrix product may run in TensorFloat-32 on a GPU
+    composed = (matrices * second.view(-1, 1, 2, 3)).sum(2)
+    composed[..., 2] += shifts
+    return composed.flatten(1)
 
 
-def resample(inputs: Tensor, maps: Tensor, size: torch.Size | tuple[int, int], fill: float | None) -> Tensor:
-    """[B, C, H, W] read bilinearly at places of their own, float32 [B, C, height, width].
+def keep_still(maps: Tensor, moving: Tensor) -> Tensor:
+    """Maps [B, 6] where ``moving``, bool [B], and elsewhere those that leave an image where it is."""
+    return torch.where(moving[:, None], maps, maps.new_tensor(_STILL))
 
-    maps: float32 [B, 6], from a new pixel's (x, y, 1) to its place in the input, both counted in pixels
-        from the centre. size: height and width of the result. fill: the value outside, or None where the
-        pixels at the edge go on.
+
+def move_(inputs: Tensor, maps: Tensor, fill: float, some_still: bool = False) -> Tensor:
+    """[B, C, H, W] resampled bilinearly, each sample by its map, float32 [B, 6]; outside lies ``fill``.
+
+    May write into the inputs. some_still: samples with the map of ``keep_still`` stay exactly as they are.
+    """
+    height, width = inputs.shape[2:]
+    x, y = _places(width, inputs), _places(height, inputs)
+    a, b, c, d, e, f = maps[:, :, None].unbind(1)
+    across = torch.stack([x * (a * (2 / width)), x * (d * (2 / height))], dim=2)
+    down = torch.stack([(y * b + c) * (2 / width), (y * e + f) * (2 / height)], dim=2)
+    still = (maps == maps.new_tensor(_STILL)).all(1) if some_still else None
+    return _read(inputs, across, down, fill, still)
+
+
+def resize_boxes_(inputs: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """A box of each of [B, C, H, W] enlarged bilinearly to ``size``; may write into the inputs.
+
+    boxes: top, left, height and width, whole pixels, [B, 4].
     """
     height, width = inputs.shape[2:]
     rows, columns = size
-    x = torch.arange(columns, device=inputs.device) - (columns - 1) / 2
-    y = torch.arange(rows, device=inputs.device) - (rows - 1) / 2
-    a, b, c, d, e, f = maps[:, :, None, None].unbind(1)
-    # elementwise rather than by affine_grid, whose matrix product may run in TensorFloat-32 on a GPU
-    grid = torch.empty(len(inputs), rows, columns, 2, device=inputs.device)
-    torch.add(x * (a * (2 / width)), (y[:, None] * b + c) * (2 / width), out=grid[..., 0])
-    torch.add(x * (d * (2 / height)), (y[:, None] * e + f) * (2 / height), out=grid[..., 1])
-    # what grid_sample pads with is zero, so the values are shifted for it to mean ``fill``
-    shifted = inputs - fill if fill else inputs
+    top, left, tall, wide = boxes.to(torch.float32)[:, :, None].unbind(1)
+    x = ((_places(columns, inputs) + columns / 2) * (wide / columns) - 0.5).clamp_(min=0)
+    y = ((_places(rows, inputs) + rows / 2) * (tall / rows) - 0.5).clamp_(min=0)
+    # from pixels to grid_sample's [-1, 1]
+    x = (torch.minimum(x, wide - 1) + left + 0.5) * (2 / width) - 1
+    y = (torch.minimum(y, tall - 1) + top + 0.5) * (2 / height) - 1
+    across = torch.stack([x, torch.zeros_like(x)], dim=2)
+    return _read(inputs, across, torch.stack([torch.zeros_like(y), y], dim=2), None)
+
+
+def _places(count: int, inputs: Tensor) -> Tensor:
+    """The places of so many pixels, counted from their centre."""
+    return torch.arange(count, device=inputs.device) - (count - 1) / 2
+
+
+def _read(
+    inputs: Tensor, across: Tensor, down: Tensor, fill: float | None, still: Tensor | None = None
+) -> Tensor:
+    """[B, C, H, W] read at the sums of two places, x and y in [-1, 1]: [B, columns, 2] and [B, rows, 2].
+
+    fill: the value outside, or None where the pixels at the edge go on. still: bool [B], what is not read.
+    """
+    # a complex number is a place; adding rows to columns of them is one pass that vectorises
+    across, down = torch.view_as_complex(across)[:, None, :], torch.view_as_complex(down)[:, :, None]
     padding = "border" if fill is None else "zeros"
-    moved = F.grid_sample(shifted, grid, mode="bilinear", padding_mode=padding, align_corners=False)
-    return moved.add_(fill) if fill else moved
+
+    def read(some: slice) -> Tensor:
+        grid = torch.view_as_real(across[some] + down[some])
+        # what grid_sample pads with is zero, so the values are shifted for it to mean ``fill``
+        shifted = inputs[some] - fill if fill else inputs[some]
+        found = F.grid_sample(shifted, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+        if fill:
+            found.add_(fill)
+        if still is not None:
+            # lerp is exact at 0 and 1, and several times as fast on a CPU as a broadcast torch.where
+            found.lerp_(inputs[some], still[some].float().view(-1, 1, 1, 1))
+        return found
+
+    if not is_large(inputs):
+        return read(slice(None))
+    size = down.shape[1], across.shape[2]
+    result = inputs if size == inputs.shape[2:] else resized_like(inputs, size)
+
+    def write(some: slice) -> None:
+        result[some].copy_(read(some))
+
+    in_blocks(inputs, write)
+    return result
 
 
-def choose_(chosen: Tensor, changed: Tensor, inputs: Tensor) -> Tensor:
-    """``changed``, [B, ...], written over with ``inputs`` where ``chosen``, bool [B], is false."""
-    # lerp is exact at 0 and 1, and several times as fast on a CPU as a broadcast torch.where
-    return changed.lerp_(inputs, (~chosen).float().view(-1, *[1] * (inputs.ndim - 1)))
+def resized_like(inputs: Tensor, size: tuple[int, int]) -> Tensor:
+    """Memory for images of another size, in the inputs' type and memory format."""
+    last = inputs.is_contiguous(memory_format=torch.channels_last) and not inputs.is_contiguous()
+    memory_format = torch.channels_last if last else torch.contiguous_format
+    shape = (*inputs.shape[:2], *size)
+    return torch.empty(shape, dtype=inputs.dtype, device=inputs.device, memory_format=memory_format)

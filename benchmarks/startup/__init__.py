@@ -1,0 +1,1 @@
+"""Seconds from the command to the first step of training."""

@@ -1,0 +1,1 @@
+"""Microseconds a step of a network so small that everything else shows."""
