@@ -9,7 +9,13 @@ from torch.nn import functional as F
 
 from epochal.config.component import Component
 from epochal.engine.config import OptimizerConfig
-from epochal.engine.optimizers import OPTIMIZERS, build_optimizer, check_optimizer, parameter_groups
+from epochal.engine.optimizers import (
+    OPTIMIZERS,
+    build_optimizer,
+    check_optimizer,
+    parameter_groups,
+    plain_step,
+)
 from epochal.errors import ConfigError
 from epochal.models.build import build_model
 
@@ -46,6 +52,40 @@ def test_every_optimizer_of_torch_takes_a_step(name: str) -> None:
         optimizer.step()
         optimizer.zero_grad()
     assert not any(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if name not in (*REFUSED, "Muon")])
+def test_a_plain_step_is_the_step_bit_for_bit(name: str) -> None:
+    def train(plain: bool) -> list[torch.Tensor]:
+        torch.manual_seed(0)
+        model = mlp()
+        optimizer = build_optimizer(OptimizerConfig(name=name, lr=0.05), model)
+        step = plain_step(optimizer) if plain else optimizer.step
+        for _ in range(3):
+            F.cross_entropy(model(torch.randn(8, 4)), torch.arange(8) % 3).backward()  # type: ignore[no-untyped-call]
+            step()
+            optimizer.zero_grad()
+        return list(model.parameters())
+
+    for one, other in zip(train(True), train(False), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_an_optimizer_of_ones_own_and_one_with_hooks_step_as_they_are() -> None:
+    class Own(torch.optim.SGD):
+        steps = 0
+
+        def step(self, closure: Any = None) -> Any:
+            Own.steps += 1
+            return super().step(closure)
+
+    seen: list[Any] = []
+    own, hooked = Own(mlp().parameters()), torch.optim.SGD(mlp().parameters())
+    hooked.register_step_post_hook(lambda *arguments: seen.append(arguments))
+    plain_step(own)()
+    plain_step(hooked)()
+    assert Own.steps == 1
+    assert len(seen) == 1
 
 
 @pytest.mark.parametrize("name", REFUSED)

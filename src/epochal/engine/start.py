@@ -32,12 +32,12 @@ def without_compiler() -> Iterator[None]:
 
 
 def set_deterministic(mode: int, compiled: bool = False) -> None:
-    """``torch.set_deterministic_debug_mode``, which tells the compiler too where it is loaded.
+    """``torch.use_deterministic_algorithms``, which tells the compiler too, where there is one to tell.
 
     mode: 0 off, 1 warn, 2 only operations that repeat bit for bit. compiled: it will be.
     """
     if compiled or _compiler_is_loaded():
-        torch.set_deterministic_debug_mode(mode)
+        torch.use_deterministic_algorithms(mode > 0, warn_only=mode == 1)
     else:
         torch._C._set_deterministic_algorithms(mode > 0, warn_only=mode == 1)
 

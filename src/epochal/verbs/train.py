@@ -156,7 +156,7 @@ def _train(
             board.finish(
                 state.counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes)
             )
-        log.info(clock.summary())
+    log.info(clock.summary())
 
 
 def _tensorboard(
