@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from epochal.data.augment.pipeline import Augment
 from epochal.data.batch import Batch
+from epochal.data.buffers import Buffers
 from epochal.data.cache import Samples
 from epochal.data.draws import key_integer
 from epochal.data.loader import Raw, read_batches
@@ -46,6 +47,7 @@ class Pool:
     seed: int
     workers: int
     channels_last: bool
+    buffers: Buffers = field(default_factory=Buffers, compare=False)
 
 
 @dataclass(frozen=True)
@@ -109,35 +111,41 @@ class Batches:
         rows = self.rows if self.augment is None else epoch_order(self.rows, pool.seed, epoch)
         rows = rows[: self._count]
         batches = 1
-        if self.augment is None or not self.augment.steps:
+        if self.augment is None or self.augment.by_sample:
             batches = max(1, _BLOCK_VALUES // (math.prod(pool.samples.shape) * self.size))
         for first in range(start * self.size, len(rows), batches * self.size):
             yield rows[first : first + batches * self.size]
 
     def _gather(self, blocks: Iterable[Array]) -> Iterator[Raw]:
-        data, targets = torch.from_numpy(self.pool.samples.array), self.pool.targets
+        """The samples of each block, in memory that is used again once the block is gone."""
+        array, targets, buffers = self.pool.samples.array, self.pool.targets, self.pool.buffers
+        assert array is not None
+        last = array.ndim == 4 and array.transpose(0, 2, 3, 1).flags.c_contiguous
+        data = torch.from_numpy(array.transpose(0, 2, 3, 1) if last else array)
         for rows in blocks:
             index = torch.from_numpy(rows)
-            yield data.index_select(0, index), targets.index_select(0, index), index
+            taken = buffers.take((len(rows), *data.shape[1:]), data.dtype)
+            torch.index_select(data, 0, index, out=taken)
+            yield taken.permute(0, 3, 1, 2) if last else taken, targets.index_select(0, index), index
 
     def _finish(self, inputs: Tensor, targets: Tensor, index: Tensor, epoch: int) -> Batch:
-        """To the device, to float, augmented (training only) and normalised."""
+        """To the device, augmented (training only), to float and normalised; bytes as long as it goes."""
         pool = self.pool
-        inputs = to_float(inputs.to(pool.device, non_blocking=True))
-        targets = targets.to(pool.device, non_blocking=True)
-        batch = Batch(inputs, targets, index.to(pool.device, non_blocking=True))
+        inputs, targets, index = (_moved(tensor, pool.device) for tensor in (inputs, targets, index))
+        layout = torch.channels_last if pool.channels_last else torch.contiguous_format
+        if inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=layout)
+        batch = Batch(inputs, targets, index)
         if self.augment is not None:
             batch = self.augment(batch, pool.seed, epoch)
-        inputs = pool.normalizer(batch.inputs)
-        if pool.channels_last and inputs.ndim == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
+        inputs = pool.normalizer(batch.inputs, pool.buffers)
+        if inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=layout)
         return Batch(inputs, batch.targets, batch.samples)
 
 
-def to_float(inputs: Tensor) -> Tensor:
-    """Image bytes to float32 in [0, 1]; the same numbers as ``cache.to_unit`` gives."""
-    if inputs.dtype == torch.uint8:
-        return inputs.float() * float(np.float32(1 / 255))
-    if inputs.is_floating_point():
-        return inputs.float()
-    return inputs
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """On the device; a GPU copies from pinned memory while Python goes on."""
+    if device.type == "cpu":
+        return tensor
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)

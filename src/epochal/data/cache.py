@@ -88,7 +88,7 @@ def _prepared(
         return Samples(first.shape, first.dtype, None, read)
     if source.array is not None and not prepare.steps and mode != "disk":
         return Samples(first.shape, first.dtype, source.array, read)
-    shape = (len(source.manifest), *first.shape)
+    shape = _stored((len(source.manifest), *first.shape))
     path = folder / "prepared" / f"{_key(source, prepare)}.npy"
     array = open_cached(path, shape)
     if array is None:
@@ -99,7 +99,20 @@ def _prepared(
             array = _on_disk(read, shape, first, path, console)
         else:
             array = _in_memory(read, shape, first, console)
-    return Samples(first.shape, array.dtype, array, read)
+    return Samples(first.shape, array.dtype, _seen(array, first.shape), read)
+
+
+def _stored(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape in which samples [N, ...] are kept: images of several channels pixel by pixel.
+
+    So they are gathered, resized and convolved fastest.
+    """
+    return (shape[0], *shape[2:], shape[1]) if len(shape) == 4 and shape[1] > 1 else shape
+
+
+def _seen(stored: Array, shape: tuple[int, ...]) -> Array:
+    """What is kept as [N, *shape], without a copy."""
+    return stored.transpose(0, 3, 1, 2) if len(shape) == 3 and shape[0] > 1 else stored
 
 
 def to_unit(array: Array) -> Array:
@@ -208,7 +221,7 @@ def _writer(read: Callable[[int], Array], array: Array) -> Callable[[int], None]
         sample = read(row)
         if sample.dtype != array.dtype and array.dtype != np.float32:
             raise _MixedTypesError
-        array[row] = sample if sample.dtype == array.dtype else to_unit(sample)
+        _seen(array, sample.shape)[row] = sample if sample.dtype == array.dtype else to_unit(sample)
 
     return write
 

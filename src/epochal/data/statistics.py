@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from epochal.data.buffers import Buffers
 from epochal.data.cache import Samples, to_unit
 from epochal.data.config import Constants, DataConfig
 from epochal.data.loader import stack_samples
 from epochal.data.manifest import Array, Manifest, TargetKind
+from epochal.data.values import normalize_
 from epochal.errors import DataError, Problem
 
 _CHUNK = 1 << 22  # values that are looked at together
@@ -146,7 +148,7 @@ def _blocks(samples: Samples, rows: Array) -> Iterator[Array]:
 
 @dataclass(frozen=True)
 class Normalizer:
-    """(x - shift) / scale, on float inputs in the units of the statistics.
+    """(x - shift) / scale, on inputs in the units of the statistics.
 
     shift, scale: float32, [C, 1, 1] for images, [F] for vectors, [1] otherwise.
     """
@@ -154,11 +156,16 @@ class Normalizer:
     shift: Tensor
     scale: Tensor
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Normalise a batch [B, ...]; what is not float (token ids, say) passes as it is."""
-        if not inputs.is_floating_point():
-            return inputs
-        return (inputs - self.shift) / self.scale
+    def __call__(self, inputs: Tensor, buffers: Buffers | None = None) -> Tensor:
+        """Normalise a batch [B, ...] of image bytes or floats; what is neither (token ids) passes as it is.
+
+        buffers: memory for the result of bytes; where it is given, floats are written into.
+        """
+        if inputs.dtype != torch.uint8:
+            if not inputs.is_floating_point():
+                return inputs
+            inputs = inputs.float() if buffers is not None else inputs.to(torch.float32, copy=True)
+        return normalize_(inputs, self.shift, self.scale, buffers)
 
     def invert(self, inputs: Tensor) -> Tensor:
         """From normalised inputs back to the units of the statistics, for pictures."""

@@ -163,11 +163,11 @@ def seed_generators(seed: int) -> None:
 def keep_freed_memory() -> None:
     """Tell glibc not to hand memory back to the system between steps, which would be asked for again at once.
 
-    Freed blocks at the end of the heap stay (M_TRIM_THRESHOLD), and blocks of up to 32 MB come from the heap
-    instead of a mapping of their own (M_MMAP_THRESHOLD); see mallopt(3). Nothing happens without glibc.
+    Freed blocks at the end of the heap stay (M_TRIM_THRESHOLD), and large ones come from the heap instead of
+    mappings of their own (M_MMAP_MAX); see mallopt(3). Nothing happens without glibc.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        trim_threshold, mmap_threshold = -1, -3
-        mallopt(mmap_threshold, 32 * 2**20)
-        mallopt(trim_threshold, 2**30)
+        trim_threshold, mmap_max = -1, -4
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, 2**31 - 1)

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from epochal.data.batch import Batch
-from epochal.data.batches import to_float
 from epochal.data.inputs import Inputs, Kind
 from epochal.data.manifest import Array
 from epochal.data.prepare import Prepare
 from epochal.data.statistics import Normalizer
+from epochal.data.values import to_float
 from epochal.errors import DataError, Problem
 from epochal.inference.evaluate import Autocast
 from epochal.tasks.task import Task

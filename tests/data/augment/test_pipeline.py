@@ -15,11 +15,11 @@ from torch import Tensor
 
 from epochal.config.component import Component
 from epochal.data.augment import AUGMENT, SUPPLIED, Augment, build_augment, check_step
-from epochal.data.augment.bytes import to_float
 from epochal.data.augment.geometry import HorizontalFlip, Rotation, Translation
 from epochal.data.augment.resample import compose, move_
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws
+from epochal.data.values import to_float
 from epochal.errors import ConfigError, DataError
 
 STEPS: dict[str, dict[str, Any]] = {
@@ -218,7 +218,7 @@ def test_large_images_come_to_the_same_in_any_number_of_threads(name: str) -> No
 def test_large_images_come_to_what_small_ones_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = large([4, 8, 15, 16])
     one_by_one = run(ours(name), given)
-    monkeypatch.setattr("epochal.data.augment.cores._LARGE", 1 << 40)
+    monkeypatch.setattr("epochal.data.cores._LARGE", 1 << 40)
     together = run(ours(name), given)
     torch.testing.assert_close(one_by_one.inputs, together.inputs, atol=2e-5, rtol=0)
     torch.testing.assert_close(one_by_one.targets, together.targets)

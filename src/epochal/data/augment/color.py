@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from epochal.data.augment.cores import in_blocks
 from epochal.data.augment.ranges import factors
 from epochal.data.batch import Batch
+from epochal.data.cores import in_blocks
 from epochal.data.draws import Draws
 
 _LUMA = (0.2989, 0.587, 0.114)

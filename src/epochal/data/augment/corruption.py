@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from epochal.data.augment.bytes import byte_of, constant
-from epochal.data.augment.cores import is_large, on_cores
 from epochal.data.augment.noise import add_normal_
 from epochal.data.augment.ranges import check_positive, check_probability, check_range
 from epochal.data.batch import Batch
+from epochal.data.cores import is_large, on_cores
 from epochal.data.draws import Draws
+from epochal.data.values import byte_of, constant
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from epochal.data.augment.bytes import byte_of, constant
-from epochal.data.augment.cores import is_large, on_cores
 from epochal.data.augment.ranges import check_range
 from epochal.data.augment.resample import resize_boxes_, resized_like
 from epochal.data.batch import Batch
+from epochal.data.cores import is_large, on_cores
 from epochal.data.draws import Draws
+from epochal.data.values import byte_of, constant
 from epochal.errors import ConfigError, DataError, Problem
 
 

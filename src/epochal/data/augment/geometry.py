@@ -9,10 +9,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from epochal.data.augment.cores import is_large, on_cores
 from epochal.data.augment.ranges import both, check_probability, check_range, symmetric
 from epochal.data.augment.resample import Motion, compose, keep_still, move_
 from epochal.data.batch import Batch
+from epochal.data.cores import is_large, on_cores
 from epochal.data.draws import Draws
 
 

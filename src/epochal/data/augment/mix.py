@@ -9,10 +9,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from epochal.data.augment.cores import is_large, on_cores
 from epochal.data.augment.corruption import rectangle
 from epochal.data.augment.ranges import check_positive
 from epochal.data.batch import Batch
+from epochal.data.cores import is_large, on_cores
 from epochal.data.draws import Draws
 
 

@@ -12,13 +12,13 @@ import functools
 import torch
 from torch import Tensor
 
-from epochal.data.augment.cores import on_cores
+from epochal.data.cores import on_cores
 from epochal.data.draws import Draws
 
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
-_BLOCK = 1 << 15  # words that give their numbers together, few enough for a core's cache
+_BLOCK = 1 << 16  # words that give their numbers together, few enough for a core's cache
 
 
 def add_normal_(inputs: Tensor, draws: Draws, draw: int, std: Tensor) -> None:

@@ -11,9 +11,9 @@ from typing import Literal
 import torch
 
 from epochal.config.component import Component, Registry
-from epochal.data.augment.bytes import to_float
 from epochal.data.augment.foreign import PerSample, WholeBatch
 from epochal.data.augment.geometry import Composed, Moving
+from epochal.data.augment.mix import Cutmix, Mixup
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws
 from epochal.data.foreign import (
@@ -23,6 +23,7 @@ from epochal.data.foreign import (
     torchvision_names,
     torchvision_transform,
 )
+from epochal.data.values import to_float
 from epochal.errors import ConfigError, DataError, Problem
 
 Augmentation = Callable[[Batch, Draws], Batch]
@@ -83,6 +84,11 @@ class Augment:
                 batch = replace(batch, inputs=to_float(batch.inputs))
             batch = step(batch, draws.of(stream))
         return batch
+
+    @functools.cached_property
+    def by_sample(self) -> bool:
+        """Whether no step looks at a batch as a whole: then several batches may be augmented as one."""
+        return not any(isinstance(step, WholeBatch | Mixup | Cutmix) for step in self.steps)
 
     @functools.cached_property
     def _passes(self) -> tuple[tuple[int, Augmentation], ...]:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from epochal.data.augment.cores import in_blocks, is_large
+from epochal.data.cores import in_blocks, is_large
 
 _STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 

@@ -1,4 +1,4 @@
-"""Images as bytes and as numbers in [0, 1]."""
+"""Inputs as bytes, as numbers in [0, 1], and normalised."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from epochal.data.augment.cores import in_blocks
+from epochal.data.buffers import Buffers
+from epochal.data.cores import in_blocks
 
 _STEP = float(np.float32(1 / 255))
 
@@ -20,19 +21,36 @@ def to_float(inputs: Tensor) -> Tensor:
     return inputs
 
 
-def normalize_(inputs: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    """(``to_float`` of the inputs - shift) / scale, float32 [B, C, H, W] in the inputs' memory format.
+def is_channels_last(inputs: Tensor) -> bool:
+    """Whether images [B, C, H, W] lie in memory pixel by pixel; never where there is one channel."""
+    return (
+        inputs.ndim == 4
+        and inputs.is_contiguous(memory_format=torch.channels_last)
+        and not inputs.is_contiguous()
+    )
 
-    inputs: bytes, or float32, which is written into. shift, scale: float32 [C, 1, 1] or [1, 1, 1]. The same
-    numbers as three passes over the batch give, in one: part by part while it is in a core's cache.
+
+def normalize_(inputs: Tensor, shift: Tensor, scale: Tensor, buffers: Buffers | None = None) -> Tensor:
+    """(``to_float`` of the inputs - shift) / scale, float32 [B, ...] in the inputs' memory format.
+
+    inputs: bytes, or float32, which is written into. shift, scale: float32 [C, 1, 1], [F] or [1]. buffers:
+    where the result of bytes on a CPU lies. The same numbers as three passes over the batch give, in one:
+    part by part while it is in a core's cache.
     """
-    result = torch.empty_like(inputs, dtype=torch.float32) if inputs.dtype == torch.uint8 else inputs
+    last = is_channels_last(inputs)
+    if inputs.dtype != torch.uint8:
+        result = inputs
+    elif buffers is None or inputs.device.type != "cpu":
+        result = torch.empty_like(inputs, dtype=torch.float32)
+    else:
+        layout = torch.channels_last if last else torch.contiguous_format
+        result = buffers.take(tuple(inputs.shape), torch.float32, layout)
     source, target = inputs, result
-    if inputs.is_contiguous(memory_format=torch.channels_last) and not inputs.is_contiguous():
+    if last:
         # row by row, with the channels' numbers repeated: three at a time, a core would work on scalars
         source, target = (images.permute(0, 2, 3, 1).flatten(2) for images in (inputs, result))
         size = inputs.shape[1], inputs.shape[3]
-        shift, scale = (values.view(-1, 1).expand(size).t().flatten() for values in (shift, scale))
+        shift, scale = (values.reshape(-1, 1).expand(size).t().flatten() for values in (shift, scale))
 
     def normalize(some: slice) -> None:
         part = target[some]

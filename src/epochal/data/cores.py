@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 _LARGE = 1 << 15  # bytes of a sample, from which on a call for each costs less than passes over all
-_BLOCK = 1 << 20  # bytes that are worked on together
+_BLOCK = 1 << 22  # bytes that are worked on together
 
 
 def is_large(inputs: Tensor) -> bool:

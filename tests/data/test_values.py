@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from epochal.data.augment.bytes import byte_of, constant, normalize_, to_float
 from epochal.data.cache import to_unit
+from epochal.data.values import byte_of, constant, normalize_, to_float
 
 
 def test_bytes_become_the_caches_numbers() -> None:
