@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODULES := src tests benchmarks
 
-.PHONY: help demo install test test-slow lint format clean
+.PHONY: help demo install test test-slow bench lint format clean
 
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
 	@echo "make test       install, then lint, type check, import rules and the fast tests"
 	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, every torchvision and timm family, ..."
+	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make format     ruff format and its automatic mends"
 	@echo "make clean      remove the environment and what tools leave behind; runs/ stays"
@@ -33,6 +34,16 @@ test: lint
 
 test-slow: install
 	$(BIN)/python -m pytest -m slow
+
+bench: install
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
+	$(BIN)/python -m benchmarks.fashion_mnist
+	$(BIN)/python -m benchmarks.step_overhead
+	$(BIN)/python -m benchmarks.photos
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.evaluation
+	$(BIN)/python -m benchmarks.augmentation
+	$(BIN)/python -m benchmarks.scaling
 
 lint: install
 	$(BIN)/ruff check $(MODULES)

@@ -1,19 +1,18 @@
 """Every augmentation on one batch: epochal, torchvision v2 and kornia in turn, in one process.
 
-    python -m benchmarks.augmentation [--rounds 5] [--only flip] [--retain] [--threads 1]
+    python -m benchmarks.augmentation [--rounds 5] [--only flip] [--threads 1]
 
 torchvision is timed on the whole batch, which it changes by one set of parameters, and kornia with parameters
 of each sample's own, as epochal's. Where a step is taken with a probability, torchvision's time is that of
 taking it on half of the calls. Each call gets a fresh copy of the inputs, which is not timed; epochal's steps
-may write into theirs. The allocator keeps what is freed (``epochal.engine.compute.keep_freed_memory``);
-``--retain`` keeps blocks of more than 32 MB too, so that no one pays for fresh pages. On a machine with other
-work, ``--threads 1`` times the processor's work instead of the wall's clock.
+may write into theirs. The allocator keeps what is freed, as in epochal's training, for all three: otherwise
+fresh pages would be most of what the peers are timed for. On a machine with other work, ``--threads 1`` times
+the processor's work instead of the wall's clock.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import statistics
 import time
 import warnings
@@ -199,14 +198,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="names that contain this")
-    parser.add_argument("--retain", action="store_true", help="freed blocks of any size stay")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     keep_freed_memory()
-    if options.retain:
-        mmap_max = -4
-        ctypes.CDLL(None).mallopt(mmap_max, 0)
     warnings.simplefilter("ignore")
     print("| | inputs | epochal (ms) | torchvision v2 | kornia | faster peer / epochal |")
     print("|---|---|---|---|---|---|")

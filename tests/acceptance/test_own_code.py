@@ -16,6 +16,7 @@ from shell import Shell, make_images
 
 import epochal
 from epochal.data.foreign import import_torchvision
+from epochal.errors import DataError
 
 MODELS = """
 from torch import nn
@@ -139,6 +140,10 @@ tracking: []
     images = np.full((2, 3, 8, 8), 0.3, np.float32)
     table = epochal.predict(run, images, quiet=True)
     assert table["FILENAME"].to_list() == ["0", "1"]
+    with pytest.raises(DataError, match="1 channels, but the model takes 3"):
+        epochal.predict(run, images[:, :1], quiet=True)
+    with pytest.raises(DataError, match="holds samples of kind vector"):
+        epochal.predict(run, [[1, 2, 3]], quiet=True)
     # another text of the user's module is another experiment
     shell.write("src/my_project/parts.py", PARTS + "\n# another loss, perhaps\n")
     assert f"run folder: runs/own/{run.path.name}" not in shell.run("train", "own.yaml").stdout

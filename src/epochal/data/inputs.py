@@ -113,6 +113,13 @@ def _array_part(given: str, path: Path, kind: Kind, channels: int | None, featur
     values = load_array(path)
     if values.ndim == 0 or len(values) == 0:
         raise DataError(Problem("there is no sample", where=given))
+    return _row_part(given, fitting_samples(values, given, kind, channels, features))
+
+
+def fitting_samples(
+    values: Array, given: str, kind: Kind, channels: int | None, features: tuple[str, ...]
+) -> Array:
+    """An array as samples [N, ...] of the kind that the model takes; DataError where they are of another."""
     found, samples = as_samples(values, given)
     if found != kind:
         what = f"its array {list(values.shape)} of {values.dtype} holds samples of kind {found}"
@@ -121,7 +128,7 @@ def _array_part(given: str, path: Path, kind: Kind, channels: int | None, featur
     if expected is not None and samples.shape[1] != expected:
         noun = "channels" if kind == "image" else "features"
         raise DataError(Problem(f"{samples.shape[1]} {noun}, but the model takes {expected}", where=given))
-    return _row_part(given, samples)
+    return samples
 
 
 def _table_part(given: str, path: Path, features: tuple[str, ...]) -> _Part:

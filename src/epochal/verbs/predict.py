@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from epochal.console import Console
-from epochal.data.inputs import Inputs, open_inputs
+from epochal.data.inputs import Inputs, fitting_samples, open_inputs
 from epochal.errors import Problem, RequestError
 from epochal.experiment.restore import load_predictor
 from epochal.inference.predict import Predictor
@@ -33,8 +33,9 @@ def predict(
 ) -> pl.DataFrame:
     """Predictions of the best weights of a run, prepared as in training.
 
-    inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], images as
-    C×H×W. output: a .csv, .parquet or .jsonl file to write the table to.
+    inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
+    out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
+    write the table to.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
     sample. Raises RequestError or DataError for what can't be read or does not fit the model.
@@ -68,4 +69,7 @@ def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Pred
         paths, target = [str(entry) for entry in inputs], predictor.prepare.target
         return open_inputs(paths, predictor.kind, predictor.channels, predictor.features, target)
     array = np.asarray(inputs)
-    return Inputs([str(row) for row in range(len(array))], lambda row: array[row])
+    if array.ndim == 0:
+        raise RequestError(Problem("an array of samples [N, ...] is needed", mend="give a list of one"))
+    samples = fitting_samples(array, "inputs", predictor.kind, predictor.channels, predictor.features)
+    return Inputs([str(row) for row in range(len(samples))], lambda row: samples[row])
