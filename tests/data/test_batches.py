@@ -11,7 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from epochal.data import batches as batches_module
 from epochal.data.augment.corruption import GaussianNoise
+from epochal.data.augment.geometry import HorizontalFlip, Rotation
 from epochal.data.augment.mix import Mixup
 from epochal.data.augment.pipeline import Augment
 from epochal.data.batch import Batch
@@ -118,6 +120,39 @@ def test_starting_later_drops_the_first_batches_and_changes_nothing_else(kept: b
     assert len(whole) == 6
     for start in range(7):
         assert_same(list(batches.epoch(7, start=start)), whole[start:])
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_an_epoch_made_in_blocks_can_be_entered_anywhere(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches_module, "_BLOCK_VALUES", at_once * 4 * 3 * 5 * 7)
+    augment = Augment((Rotation(20), HorizontalFlip(), GaussianNoise(0.1)))
+    batches = Batches(pool_of(pictures(45), channels_last=True), np.arange(45), 4, augment)
+    whole = list(batches.epoch(3))
+    assert [len(batch) for batch in whole] == [4] * 11  # a last one of a single sample is left out
+    for start in range(12):
+        assert_same(list(batches.epoch(3, start=start)), whole[start:])
+
+
+def test_the_size_of_blocks_changes_no_sample(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches = Batches(pool_of(pictures(30)), np.arange(30), 4, Augment((HorizontalFlip(),)))
+    together = list(batches.epoch(1))
+    monkeypatch.setattr(batches_module, "_BLOCK_VALUES", 1)
+    assert_same(list(batches.epoch(1)), together)
+
+
+def test_batches_that_are_kept_stay_what_they_were() -> None:
+    """Memory is used again only where nobody has it any more, and never that of the samples."""
+    inputs = np.random.default_rng(0).integers(0, 256, (96, 3, 64, 64), dtype=np.uint8)
+    before = inputs.copy()
+    batches = Batches(pool_of(inputs, channels_last=True), np.arange(96), 32, Augment((HorizontalFlip(),)))
+    kept = list(batches.epoch(0))
+    copies = [batch.inputs.clone() for batch in kept]
+    for epoch in (1, 2):
+        list(batches.epoch(epoch))
+    assert all(torch.equal(batch.inputs, copy) for batch, copy in zip(kept, copies, strict=True))
+    assert np.array_equal(inputs, before)
 
 
 def test_samples_kept_and_samples_made_anew_are_the_same() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from epochal.data.draws import Draws, _mix_, _mix_words, key_integer
+from epochal.data.draws import Draws, _mix_words, key_integer, mix_
 
 
 def draws(samples: Tensor | int = 4096, seed: int = 1, epoch: int = 0, stream: int = 1) -> Draws:
@@ -193,5 +193,5 @@ def test_keys_of_generators_fit_in_63_bits_and_differ() -> None:
 
 def test_devices_and_the_cpu_mix_words_alike() -> None:
     words = np.random.default_rng(0).integers(0, 2**64, 1000, dtype=np.uint64)
-    on_devices = _mix_(torch.from_numpy(words.view(np.int64).copy()))
+    on_devices = mix_(torch.from_numpy(words.view(np.int64).copy()))
     assert np.array_equal(on_devices.numpy().view(np.uint64), _mix_words(words.copy()))

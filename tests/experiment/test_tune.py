@@ -64,6 +64,7 @@ def test_the_choice_is_kept_and_made_again(tmp_path: Path) -> None:
     file.unlink()
     repeated = epochal.train(again.folder.config, "training.epochs=2", quiet=True, again=True)
     assert repeated.id == again.id
+    assert chosen(repeated) == kept["chosen"]
     assert epochal.load(again).channels_last is False
 
 

@@ -80,8 +80,13 @@ class Batches:
 
     def order(self, epoch: int) -> list[Array]:
         """The row numbers of each batch of an epoch."""
+        rows = self._rows(epoch)
+        return [rows[first : first + self.size] for first in range(0, len(rows), self.size)]
+
+    def _rows(self, epoch: int) -> Array:
+        """The row numbers of an epoch, in its order."""
         rows = self.rows if self.augment is None else epoch_order(self.rows, self.pool.seed, epoch)
-        return [rows[index * self.size : (index + 1) * self.size] for index in range(len(self))]
+        return rows[: self._count]
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number ``start`` on: the same ones as without a cut before it."""
@@ -91,30 +96,40 @@ class Batches:
         else:
             order = self.order(epoch)[start:]
             raw = read_batches(pool.samples, pool.targets, order, pool.seed, epoch, pool.workers)
+            start = 0
+        skipped = start % self._batches_at_once
         for inputs, targets, index in raw:
             block = self._finish(inputs, targets, index, epoch)
             if len(index) <= self.size:
-                yield block
+                yield from [block][skipped:]
             else:
                 parts = (
-                    torch.split(part, self.size) for part in (block.inputs, block.targets, block.samples)
+                    torch.split(part, self.size)[skipped:]
+                    for part in (block.inputs, block.targets, block.samples)
                 )
                 yield from map(Batch, *parts)
+            skipped = 0
+
+    @property
+    def _batches_at_once(self) -> int:
+        """How many batches are gathered, augmented and normalised together.
+
+        Batches of small samples would cost more in calls than in work. Augmentation that looks at a batch
+        as a whole gets one batch.
+        """
+        if self.augment is not None and not self.augment.by_sample:
+            return 1
+        return max(1, _BLOCK_VALUES // (math.prod(self.pool.samples.shape) * self.size))
 
     def _blocks(self, epoch: int, start: int) -> Iterator[Array]:
-        """The row numbers of an epoch from a batch on, as many batches at once as cost little memory.
+        """The row numbers of an epoch, block by block, from the block of batch ``start`` on.
 
-        Small samples are gathered, converted and normalised many batches at a time: their batches would
-        cost more in calls than in work. Augmentation may look at a batch as a whole, and gets one batch.
+        Blocks are the same wherever an epoch is entered: vectorised functions may round a number in another
+        way at another place of a tensor.
         """
-        pool = self.pool
-        rows = self.rows if self.augment is None else epoch_order(self.rows, pool.seed, epoch)
-        rows = rows[: self._count]
-        batches = 1
-        if self.augment is None or self.augment.by_sample:
-            batches = max(1, _BLOCK_VALUES // (math.prod(pool.samples.shape) * self.size))
-        for first in range(start * self.size, len(rows), batches * self.size):
-            yield rows[first : first + batches * self.size]
+        rows, size = self._rows(epoch), self._batches_at_once * self.size
+        for first in range(start * self.size // size * size, len(rows), size):
+            yield rows[first : first + size]
 
     def _gather(self, blocks: Iterable[Array]) -> Iterator[Raw]:
         """The samples of each block, in memory that is used again once the block is gone."""

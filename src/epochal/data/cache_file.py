@@ -20,7 +20,7 @@ from epochal.errors import EpochalError
 from epochal.run.durable import write_bytes
 
 _WEEK = 7 * 24 * 60 * 60  # seconds
-_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+_NOT_SHARED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EPERM)
 
 
 def open_cached(path: Path, shape: tuple[int, ...]) -> Array | None:
@@ -95,9 +95,9 @@ def building(path: Path) -> Iterator[Part]:
     try:
         handle = _locked(part)
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in _NOT_SHARED:
             raise
-        # some network file systems have none: then each process builds a file of its own
+        # some network file systems have no locks, and another user's file can't be written: build one's own
         part = path.with_name(f".{path.stem}.{os.getpid()}.{secrets.token_hex(4)}.part.npy")
         handle = os.open(part, os.O_RDWR | os.O_CREAT, 0o666)
     found = Part(part, part.with_suffix(".rows"), handle)
@@ -131,7 +131,7 @@ def _locked(path: Path) -> int:
 
 def _remove_leftovers(folder: Path) -> None:
     """Remove what was left unfinished for a week; a file that somebody works on changes all the time."""
-    for leftover in folder.glob(".*"):
-        with suppress(FileNotFoundError):
+    for leftover in folder.glob(".*.part.*"):
+        with suppress(OSError):  # gone, or another user's
             if time.time() - leftover.stat().st_mtime > _WEEK:
                 leftover.unlink()

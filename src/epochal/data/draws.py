@@ -17,18 +17,18 @@ from torch import Tensor
 
 from epochal.data.manifest import Array
 
-_GOLDEN = 0x9E3779B97F4A7C15
+GOLDEN = 0x9E3779B97F4A7C15
 _MASK = (1 << 64) - 1
 
 
-def _signed(word: int) -> int:
+def signed(word: int) -> int:
     """A 64-bit word as the int64 that torch holds."""
     word &= _MASK
     return word - (1 << 64) if word >> 63 else word
 
 
-_MIX_1 = _signed(0xBF58476D1CE4E5B9)
-_MIX_2 = _signed(0x94D049BB133111EB)
+_MIX_1 = signed(0xBF58476D1CE4E5B9)
+_MIX_2 = signed(0x94D049BB133111EB)
 _BLOCK = 1 << 16  # words
 
 
@@ -37,11 +37,18 @@ def _shift_right(x: Tensor, bits: int) -> Tensor:
     return (x >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
-def _mix_(x: Tensor) -> Tensor:
-    """SplitMix64's finaliser, elementwise and in place on int64 words (multiplication wraps)."""
-    x.bitwise_xor_(_shift_right(x, 30)).mul_(_MIX_1)
-    x.bitwise_xor_(_shift_right(x, 27)).mul_(_MIX_2)
-    return x.bitwise_xor_(_shift_right(x, 31))
+def mix_(words: Tensor, shifted: Tensor | None = None) -> Tensor:
+    """SplitMix64's finaliser, elementwise and in place on int64 words (multiplication wraps).
+
+    shifted: memory of the same shape to work in.
+    """
+    shifted = torch.empty_like(words) if shifted is None else shifted
+    for bits, factor in ((30, _MIX_1), (27, _MIX_2), (31, 1)):
+        torch.bitwise_right_shift(words, bits, out=shifted)
+        words.bitwise_xor_(shifted.bitwise_and_((1 << (64 - bits)) - 1))
+        if factor != 1:
+            words.mul_(factor)
+    return words
 
 
 def _mix_words(words: Array) -> Array:
@@ -58,7 +65,7 @@ def key_integer(*words: int) -> int:
     """One 63-bit integer from several: a seed for a generator that is keyed by them."""
     state = 0
     for word in words:
-        state = (state + _GOLDEN * ((word & _MASK) + 1)) & _MASK
+        state = (state + GOLDEN * ((word & _MASK) + 1)) & _MASK
         state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
         state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
         state ^= state >> 31
@@ -87,17 +94,17 @@ class Draws:
 
     def words(self, draw: int, count: int = 1) -> Tensor:
         """Uniform 64-bit words as int64 [B, count]; the first of them do not depend on ``count``."""
-        start = key_integer(self.stream, draw) + _GOLDEN
+        start = key_integer(self.stream, draw) + GOLDEN
         if self.samples.device.type == "cpu":
-            steps = np.arange(count, dtype=np.uint64) * np.uint64(_GOLDEN) + np.uint64(start & _MASK)
+            steps = np.arange(count, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(start & _MASK)
             return torch.from_numpy(_mix_words(self._state().numpy().view(np.uint64) + steps).view(np.int64))
-        counter = torch.arange(count, device=self.samples.device).mul_(_signed(_GOLDEN)).add_(_signed(start))
-        return _mix_(self._state() + counter)
+        counter = torch.arange(count, device=self.samples.device).mul_(signed(GOLDEN)).add_(signed(start))
+        return mix_(self._state() + counter)
 
     def _state(self) -> Tensor:
         if not self._states:
-            key = _signed(key_integer(self.seed, self.epoch))
-            self._states.append(_mix_((self.samples.to(torch.int64) * _signed(_GOLDEN)).add_(key))[:, None])
+            key = signed(key_integer(self.seed, self.epoch))
+            self._states.append(mix_((self.samples.to(torch.int64) * signed(GOLDEN)).add_(key))[:, None])
         return self._states[0]
 
     def uniform(self, draw: int, low: float = 0.0, high: float = 1.0, count: int = 1) -> Tensor:

@@ -11,7 +11,7 @@ from epochal.data.images import IMAGE_SUFFIXES, ImageFiles, is_image, visible_fi
 from epochal.data.jpeg import Target
 from epochal.data.manifest import Array
 from epochal.data.problems import raise_problems
-from epochal.data.sources.arrays import as_samples, load_array
+from epochal.data.sources.arrays import as_samples, finite, load_array
 from epochal.data.tables import TABLE_SUFFIXES, feature_matrix, numeric_columns, read_table
 from epochal.errors import DataError, EpochalError, Problem, RequestError
 
@@ -120,6 +120,8 @@ def fitting_samples(
     values: Array, given: str, kind: Kind, channels: int | None, features: tuple[str, ...]
 ) -> Array:
     """An array as samples [N, ...] of the kind that the model takes; DataError where they are of another."""
+    if kind == "tensor":  # any shape there is
+        return finite(values, given)
     found, samples = as_samples(values, given)
     if found != kind:
         what = f"its array {list(values.shape)} of {values.dtype} holds samples of kind {found}"

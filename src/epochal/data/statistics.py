@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from epochal.data.buffers import Buffers
@@ -94,8 +95,7 @@ def _measure_bytes(samples: Samples, rows: Array) -> _Moments | None:
     for images in _blocks(samples, rows):
         if images.dtype != np.uint8:
             return None
-        for channel in range(len(counts)):
-            counts[channel] += np.bincount(images[:, channel].ravel(), minlength=256)
+        counts += _histograms(images)
     values = np.arange(256)
     total = counts.sum(axis=1)
     mean = counts @ values / total
@@ -103,6 +103,18 @@ def _measure_bytes(samples: Samples, rows: Array) -> _Moments | None:
     present = [values[row > 0] for row in counts]
     low, high = np.array([row.min() for row in present]), np.array([row.max() for row in present])
     return _moments(mean / 255, std / 255, low / 255, high / 255)
+
+
+def _histograms(images: Array) -> Array:
+    """How often each byte stands in each channel of images [B, C, H, W]: int64 [C, 256]."""
+    channels, width = images.shape[1], images.shape[3]
+    planes: list[Array]
+    if channels == 3:
+        planes = [np.ascontiguousarray(images.transpose(0, 2, 3, 1)).reshape(-1, width, 3)]
+    else:
+        planes = [np.ascontiguousarray(images[:, channel]).reshape(-1, width) for channel in range(channels)]
+    found = [Image.fromarray(plane).histogram() for plane in planes]
+    return np.array(found, np.int64).reshape(channels, 256)
 
 
 def _measure_floats(samples: Samples, rows: Array) -> _Moments:

@@ -18,12 +18,13 @@ class Clock:
     """Seconds of wall-clock time by phase; one call a phase, a quarter of a microsecond each.
 
     device: a GPU, to wait for what each phase has started there; None counts the phases as Python sees them,
-    where a GPU still works while the next phase begins.
+    where a GPU still works while the next phase begins. queued: whether that was so.
     """
 
     device: torch.device | None = None
     seconds: dict[Phase, float] = field(default_factory=dict)
     samples: int = 0
+    queued: bool = False
     _last: float = field(default_factory=time.perf_counter)
 
     def start(self) -> None:
@@ -38,6 +39,12 @@ class Clock:
         self.seconds[phase] = self.seconds.get(phase, 0.0) + now - self._last
         self._last = now
 
+    def wait(self, device: torch.device) -> None:
+        """Until a GPU has done what it was given: an epoch's steps are not its evaluation's time."""
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            self.queued = self.device is None
+
     @property
     def total(self) -> float:
         """Seconds of all phases."""
@@ -50,6 +57,8 @@ class Clock:
 
     def summary(self) -> str:
         """Samples a second and where the time went, in a line."""
+        if self.queued:
+            return f"{self.samples_per_second:,.0f} samples/s; --profile says where the time of a GPU goes"
         total = max(self.total, 1e-9)
         compute = sum(self.seconds.get(phase, 0.0) for phase in COMPUTE) / total
         evaluation = self.seconds.get("evaluation", 0.0) / total

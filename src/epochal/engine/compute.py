@@ -6,7 +6,7 @@ import ctypes
 import os
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from epochal.engine.config import ComputeConfig
 from epochal.engine.start import set_deterministic, without_compiler
 from epochal.errors import ConfigError, Problem
 
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # of malloc.h
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -72,8 +73,8 @@ def choose_compute(config: ComputeConfig, known: Mapping[str, Any] | None = None
     """
     device = choose_device(config.device)
     precision, channels_last = config.precision, True
-    if known and str(known["device"]).partition(":")[0] == device.type:
-        channels_last = bool(known["channels_last"])
+    if known and is_known(known, device):
+        channels_last = bool(known.get("channels_last", True))
         if precision == "auto":
             precision = known["precision"]
     if precision == "auto":
@@ -88,6 +89,11 @@ def choose_compute(config: ComputeConfig, known: Mapping[str, Any] | None = None
             Problem("float16 trains on a GPU only", where="compute.precision", mend="use bfloat16 or float32")
         )
     return Compute(device, precision, channels_last)
+
+
+def is_known(known: Mapping[str, Any], device: torch.device) -> bool:
+    """Whether what a run derived was derived on a device of this type."""
+    return str(known["device"]).partition(":")[0] == device.type
 
 
 def has_fast_bfloat16(device: torch.device) -> bool:
@@ -166,8 +172,20 @@ def keep_freed_memory() -> None:
     Freed blocks at the end of the heap stay (M_TRIM_THRESHOLD), and large ones come from the heap instead of
     mappings of their own (M_MMAP_MAX); see mallopt(3). Nothing happens without glibc.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        trim_threshold, mmap_max = -1, -4
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, 2**31 - 1)
+    if (mallopt := _from_libc("mallopt")) is not None:
+        mallopt(_MMAP_MAX, 0)
+        mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def give_back_memory() -> None:
+    """glibc as it was, and what is free back to the system: a process may live on, as notebooks do."""
+    if (mallopt := _from_libc("mallopt")) is not None:
+        mallopt(_MMAP_MAX, 2**16)
+        mallopt(_TRIM_THRESHOLD, 2**17)
+    if (malloc_trim := _from_libc("malloc_trim")) is not None:
+        malloc_trim(0)
+
+
+def _from_libc(name: str) -> Callable[..., int] | None:
+    """A function of glibc's; None elsewhere."""
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform == "linux" else None

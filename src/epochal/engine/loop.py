@@ -103,6 +103,8 @@ def fit(
                 if left:
                     interruption.check()
         clock.lap("data")
+        clock.wait(compute.device)
+        clock.lap("optimizer")
         row = _close_epoch(state, task, validate, monitor)
         clock.lap("evaluation")
         is_best = _follow(counters, monitor, row[monitor.name], config)

@@ -36,6 +36,7 @@ class ProfileHook(Hook):
         self._experiment = experiment
         self._folder = folder
         self._clock = clock
+        self._traced = False
         activities = [torch.profiler.ProfilerActivity.CPU]
         if experiment.compute.device.type == "cuda":
             activities.append(torch.profiler.ProfilerActivity.CUDA)
@@ -55,6 +56,8 @@ class ProfileHook(Hook):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._profiler.stop()
+        if not self._traced:
+            log.info(f"no trace: it is taken after {_WAIT + 1} steps, and there were fewer")
         if kind is None:
             self._write_table()
 
@@ -63,6 +66,7 @@ class ProfileHook(Hook):
         self._profiler.step()
 
     def _write_trace(self, profiler: torch.profiler.profile) -> None:
+        self._traced = True
         profiler.export_chrome_trace(str(self._folder.profile / "trace.json"))
 
     def _write_table(self) -> None:

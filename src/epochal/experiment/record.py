@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from epochal.data.images import ImageFiles
 from epochal.experiment.assemble import Experiment
 
 
@@ -16,6 +17,7 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "names": list(experiment.task.names),
         "input_shape": list(data.samples.shape),
         "channels": int(_raw_channels(experiment)) if image else None,
+        "image_files": isinstance(data.source.read, ImageFiles),
         "features": list(data.source.features),
         "outputs": experiment.task.outputs,
         "parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),

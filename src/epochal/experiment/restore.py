@@ -56,10 +56,11 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
         with torch.no_grad():
             model(torch.zeros(1, *shape))
     model.load_state_dict(weights)
+    prepare = build_prepare(config.data.prepare)
     return Predictor(
         model=compute.lay_out(model, shape),
         task=task,
-        prepare=build_prepare(config.data.prepare),
+        prepare=prepare,
         normalizer=build_normalizer(config.data, statistics, shape).to(compute.device),
         device=compute.device,
         autocast=compute.autocast,
@@ -68,6 +69,7 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
         shape=shape,
         channels=facts["channels"],
         features=tuple(facts["features"]),
+        target=prepare.target if facts.get("image_files") else None,
     )
 
 

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import itertools
 import json
+import math
 import platform
 import time
 from contextlib import suppress
@@ -58,13 +59,15 @@ def tune(experiment: Experiment, steps: int) -> Experiment:
     if len(settings) < 2 or not experiment.config.compute.tune:
         return experiment
     path = experiment.config.cache_folder / "tuning" / f"{_key(experiment)}.json"
-    with suppress(OSError, ValueError, KeyError):  # none yet, or not readable: timed anew
+    with suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or not readable: timed anew
         kept = json.loads(path.read_text())
         return experiment.on(replace(experiment.compute, **kept["chosen"]))
     timings = _time(experiment, settings, steps)
     if not timings:
         return experiment
     usual = timings[0]
+    if not math.isfinite(usual.loss):  # training says so, and how to mend it
+        return experiment
     agreeing = [each for each in timings if abs(each.loss - usual.loss) <= _TOLERANCE * abs(usual.loss)]
     fastest = min(agreeing, key=lambda timing: timing.seconds)
     chosen = fastest if fastest.seconds < _MARGIN * usual.seconds else usual
@@ -132,7 +135,7 @@ def time_steps(experiment: Experiment, precision: str, channels_last: bool, roun
 
 
 def _key(experiment: Experiment) -> str:
-    """What the choice depends on: model, batch, optimizer, machine, threads, torch."""
+    """What the choice depends on: model, loss, data, optimizer, machine, threads, torch."""
     weights = [(name, list(value.shape)) for name, value in experiment.model.state_dict().items()]
     config = experiment.config
     facts = [
@@ -140,13 +143,16 @@ def _key(experiment: Experiment) -> str:
         weights,
         list(experiment.data.samples.shape),
         experiment.train.size,
-        config.optimizer.name,
+        config.optimizer.dump(),
+        config.loss.dump() if config.loss else None,
+        config.data.model_dump(mode="json", include={"normalize", "normalize_target", "augment"}),
+        experiment.data.source.digest,
         config.compute.precision,
         _processor(),
         torch.get_num_threads(),
         torch.__version__,
     ]
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]
+    return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()[:24]
 
 
 def _processor() -> str:

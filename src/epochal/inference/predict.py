@@ -10,6 +10,7 @@ from torch import nn
 
 from epochal.data.batch import Batch
 from epochal.data.inputs import Inputs, Kind
+from epochal.data.jpeg import Target
 from epochal.data.manifest import Array
 from epochal.data.prepare import Prepare
 from epochal.data.statistics import Normalizer
@@ -25,6 +26,7 @@ class Predictor:
 
     kind: of the samples it takes. shape: of a prepared sample. channels: that image files are read with.
     features: names of the columns that it takes. channels_last: the layout of its batches of images.
+    target: the resize that image files were decoded for in training; None where nothing was so decoded.
     """
 
     model: nn.Module
@@ -38,6 +40,7 @@ class Predictor:
     shape: tuple[int, ...]
     channels: int | None
     features: tuple[str, ...]
+    target: Target | None = None
 
     def predict(
         self, inputs: Inputs, batch_size: int = 128, advance: Callable[[int], None] = lambda _: None

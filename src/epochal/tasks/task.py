@@ -71,7 +71,10 @@ class Task(ABC):
 
     @abstractmethod
     def running(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Cheap scores of a training batch as scalars on its device; averaged over the epoch."""
+        """Cheap scores as scalars on the device, each a mean over samples; averaged over the epoch.
+
+        Called with the outputs and targets of several batches joined, some steps after their ``forward``.
+        """
 
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:

@@ -66,10 +66,12 @@ def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Pred
     if isinstance(inputs, str | Path):
         return _open([inputs], predictor)
     if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
-        paths, target = [str(entry) for entry in inputs], predictor.prepare.target
+        paths, target = [str(entry) for entry in inputs], predictor.target
         return open_inputs(paths, predictor.kind, predictor.channels, predictor.features, target)
     array = np.asarray(inputs)
     if array.ndim == 0:
         raise RequestError(Problem("an array of samples [N, ...] is needed", mend="give a list of one"))
+    if len(array) == 0:
+        return Inputs([], lambda row: array[row])
     samples = fitting_samples(array, "inputs", predictor.kind, predictor.channels, predictor.features)
     return Inputs([str(row) for row in range(len(samples))], lambda row: samples[row])

@@ -15,7 +15,14 @@ from epochal.console import Console, log, log_file
 from epochal.data.split import split_table
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.engine.clock import Clock
-from epochal.engine.compute import choose_compute, compute_settings, keep_freed_memory, seed_generators
+from epochal.engine.compute import (
+    choose_compute,
+    compute_settings,
+    give_back_memory,
+    is_known,
+    keep_freed_memory,
+    seed_generators,
+)
 from epochal.engine.ema import Ema
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interrupted, Interruption, listen
@@ -65,6 +72,21 @@ def train(
     and ``Interrupted`` after SIGINT or SIGTERM, with a checkpoint to resume from.
     """
     keep_freed_memory()
+    try:
+        return _run(config, overrides, resume, again, profile, quiet)
+    finally:
+        give_back_memory()
+
+
+def _run(
+    config: str | Path | Mapping[str, Any],
+    overrides: tuple[str, ...],
+    resume: bool | str | Path,
+    again: bool,
+    profile: bool,
+    quiet: bool,
+) -> Run:
+    """What ``train`` does, with all that it needs let go of at the end."""
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         loaded, text = read_experiment(config, overrides)
@@ -170,19 +192,22 @@ def _tensorboard(
     )
 
     pool, every = experiment.train.pool, experiment.config.training.log_every
-    if resumed:
-        return TensorBoardHook(folder, pool.normalizer, every, purge_step=state.counters.step)
-    return TensorBoardHook(
-        folder, pool.normalizer, every, example=(state.model, next(experiment.train.epoch(0)))
-    )
+    counters = state.counters
+    purge_step = counters.step if resumed else None
+    if counters.epoch > 0 or counters.step >= every:  # shown before the cut
+        return TensorBoardHook(folder, pool.normalizer, every, purge_step)
+    example = state.model, next(experiment.train.epoch(0))
+    return TensorBoardHook(folder, pool.normalizer, every, purge_step, example)
 
 
 def _settled(experiment: Experiment, unfinished: Run | None) -> Experiment:
     """With everything that ``auto`` left open chosen: as an unfinished run chose it, or by timing."""
-    if unfinished is None:
-        return tune(experiment, _steps_per_epoch(experiment) * experiment.config.training.epochs)
-    known = load_run_config(unfinished).derived
-    return experiment.on(choose_compute(experiment.config.compute, known))
+    config = experiment.config
+    if unfinished is not None:
+        return experiment.on(choose_compute(config.compute, load_run_config(unfinished).derived))
+    if config.derived is not None and is_known(config.derived, experiment.compute.device):
+        return experiment
+    return tune(experiment, _steps_per_epoch(experiment) * config.training.epochs)
 
 
 def _state(experiment: Experiment) -> TrainState:

@@ -178,3 +178,13 @@ def test_random_resized_crop_keeps_the_size_of_narrow_images(height: int, width:
 def test_values_that_mean_nothing_are_mistakes_of_the_config(make: Any, match: str) -> None:
     with pytest.raises(ConfigError, match=match):
         make()
+
+
+def test_padding_wider_than_the_window_on_large_images() -> None:
+    given = as_batch(noise(16, 3, 64, 64))  # large enough to be cut one by one
+    result = apply(RandomCrop(padding=90, size=20, fill=0.25), given).inputs
+    padded = F.pad(given.inputs, (90,) * 4, value=0.25)
+    top, left = (keyed(given).integers(draw, 64 + 180 - 20 + 1)[:, 0].tolist() for draw in (0, 1))
+    for row in range(16):
+        expected = padded[row, :, top[row] : top[row] + 20, left[row] : left[row] + 20]
+        assert torch.equal(result[row], expected)

@@ -83,9 +83,9 @@ def _cut_(inputs: Tensor, corners: list[list[int]], size: tuple[int, int], fill:
             above, before = max(0, -top), max(0, -left)
             if (above, before, below, right) != (0, 0, *size):
                 window.fill_(fill)
-            window[:, above:below, before:right] = image[
-                :, top + above : top + below, left + before : left + right
-            ]
+            if above < below and before < right:  # otherwise all of it is padding
+                seen = image[:, top + above : top + below, left + before : left + right]
+                window[:, above:below, before:right] = seen
 
     on_cores(len(inputs), cut)
     return result

@@ -22,7 +22,8 @@ class PerSample:
     transform: Callable[[Tensor], Tensor]
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
-        """The batch transformed; DataError where the results are no tensors of one shape."""
+        """The batch transformed; DataError where the results are no tensors of one shape, with the
+        channels that there were."""
         results = []
         with forked_generators(batch.inputs.device) as seed:
             for sample, row in zip(batch.inputs, batch.samples.tolist(), strict=True):
@@ -32,6 +33,9 @@ class PerSample:
         if len({result.shape for result in results}) > 1:
             mend = "give it arguments that fix the size of its result"
             raise DataError(Problem(f"{self.name} returned images of different shapes", mend=mend))
+        if results[0].shape[0] != batch.inputs.shape[1]:
+            what = f"{self.name} gives {results[0].shape[0]} channels for {batch.inputs.shape[1]}"
+            raise DataError(Problem(what, mend="keep their number in augment; change it in prepare"))
         return replace(batch, inputs=torch.stack(results))
 
 
@@ -46,7 +50,8 @@ class WholeBatch:
         """The batch transformed; DataError where the shape has changed."""
         with forked_generators(batch.inputs.device) as seed:
             seed(key_integer(draws.seed, draws.epoch, int(batch.samples[0]), draws.stream))
-            inputs = _tensor(self.name, self.transform(batch.inputs))
+            # a copy: the result may be a view, or kept by the callable, and later steps write in place
+            inputs = _tensor(self.name, self.transform(batch.inputs)).clone()
         if inputs.shape != batch.inputs.shape:
             what = f"{self.name} returned shape {list(inputs.shape)} for inputs {list(batch.inputs.shape)}"
             raise DataError(Problem(what, mend="an augmentation gets the whole batch and keeps its shape"))

@@ -13,11 +13,8 @@ import torch
 from torch import Tensor
 
 from epochal.data.cores import on_cores
-from epochal.data.draws import Draws
+from epochal.data.draws import GOLDEN, Draws, mix_, signed
 
-_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
-_MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
-_MIX_2 = 0x94D049BB133111EB - (1 << 64)
 _BLOCK = 1 << 16  # words that give their numbers together, few enough for a core's cache
 
 
@@ -29,7 +26,7 @@ def add_normal_(inputs: Tensor, draws: Draws, draw: int, std: Tensor) -> None:
     count = -(-flat.shape[1] // 4)
     columns = min(count, _BLOCK)
     rows = max(1, _BLOCK // columns) if on_cpu else len(flat)
-    steps = torch.arange(columns, device=inputs.device).mul_(_GOLDEN)
+    steps = torch.arange(columns, device=inputs.device).mul_(signed(GOLDEN))
 
     def add(part: range) -> None:
         memory = torch.empty(2, rows * columns, dtype=torch.int64, device=inputs.device)
@@ -38,8 +35,8 @@ def add_normal_(inputs: Tensor, draws: Draws, draw: int, std: Tensor) -> None:
             for first in range(0, count, columns):
                 size = some.stop - row, min(columns, count - first)
                 words, shifted = memory[:, : size[0] * size[1]].view(2, *size)
-                torch.add(states[some] + _signed(_GOLDEN * first), steps[: size[1]], out=words)
-                places = _mix_(words, shifted).view(torch.int16).to(torch.int32).add_(1 << 15)
+                torch.add(states[some] + signed(GOLDEN * first), steps[: size[1]], out=words)
+                places = mix_(words, shifted).view(torch.int16).to(torch.int32).add_(1 << 15)
                 noise = quantiles.index_select(0, places.view(-1)).view(places.shape).mul_(std[some])
                 target = flat[some, 4 * first : 4 * (first + size[1])]
                 target.add_(noise[:, : target.shape[1]])
@@ -50,21 +47,6 @@ def add_normal_(inputs: Tensor, draws: Draws, draw: int, std: Tensor) -> None:
         add(range(len(flat)))
     if not contiguous:
         inputs.add_(flat.view(inputs.shape))
-
-
-def _signed(word: int) -> int:
-    """A word's low 64 bits as the int64 that torch holds."""
-    word &= (1 << 64) - 1
-    return word - (1 << 64) if word >> 63 else word
-
-
-def _mix_(words: Tensor, shifted: Tensor) -> Tensor:
-    """SplitMix64's finaliser in place; shifted: memory of the same shape."""
-    for bits, factor in ((30, _MIX_1), (27, _MIX_2)):
-        torch.bitwise_right_shift(words, bits, out=shifted)
-        words.bitwise_xor_(shifted.bitwise_and_((1 << (64 - bits)) - 1)).mul_(factor)
-    torch.bitwise_right_shift(words, 31, out=shifted)
-    return words.bitwise_xor_(shifted.bitwise_and_((1 << 33) - 1))
 
 
 @functools.cache

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from epochal.data.cores import in_blocks, is_large
+from epochal.data.values import is_channels_last
 
 _STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
@@ -132,7 +133,6 @@ def _read(
 
 def resized_like(inputs: Tensor, size: tuple[int, int]) -> Tensor:
     """Memory for images of another size, in the inputs' type and memory format."""
-    last = inputs.is_contiguous(memory_format=torch.channels_last) and not inputs.is_contiguous()
-    memory_format = torch.channels_last if last else torch.contiguous_format
+    memory_format = torch.channels_last if is_channels_last(inputs) else torch.contiguous_format
     shape = (*inputs.shape[:2], *size)
     return torch.empty(shape, dtype=inputs.dtype, device=inputs.device, memory_format=memory_format)
