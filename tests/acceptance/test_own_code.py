@@ -261,6 +261,7 @@ def test_the_split_of_a_column_and_targets_of_values(here: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's compiler itself uses it
 def test_compiled(here: Path) -> None:
     config = {"data": {"source": "digits"}, "model": {"name": "mlp", "hidden": [16]}, **QUICK}
     run = epochal.train(config, "compute.compile=true", quiet=True)
