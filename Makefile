@@ -11,7 +11,7 @@ MODULES := src tests benchmarks
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
 	@echo "make test       install, then lint, type check, import rules and the fast tests"
-	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, every torchvision and timm family, ..."
+	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, torch.compile"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make format     ruff format and its automatic mends"
