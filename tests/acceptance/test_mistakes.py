@@ -41,6 +41,10 @@ def three():
 
 def one_argument(outputs):
     return outputs.mean()
+
+
+def refuses(inputs):
+    raise ValueError("not these")
 """
 
 TABLE = "data:\n  source: {name: table, path: t.csv, target: y}\ntracking: []\n"
@@ -135,6 +139,14 @@ MISTAKES = [
     (
         "table.yaml \"optimizer.groups=[{parameters: 'x.*', lr: 1}]\"",
         ["optimizer.groups.0: no parameter", "'x.*'"],
+    ),
+    (
+        "pets.yaml data.augment=[nets_g:refuses]",
+        ["data: making a batch of the first samples fails: ValueError: not these (nets_g.py:33)"],
+    ),
+    (
+        "pets.yaml data.prepare=[nets_g:refuses]",
+        ["data: preparing the samples fails: ValueError: not these (nets_g.py:33)"],
     ),
     ("table.yaml data.split=grouped", ["data.split: the data has no groups"]),
     ("table.yaml data.split=column", ["data.split: the data comes without a split"]),

@@ -37,8 +37,6 @@ def test_uniform_and_integers_never_change() -> None:
     fixed = Draws(7, 3, torch.tensor([0, 1, 60000]), stream=2)
     assert [round(value * 2**24) for value in fixed.uniform(0)[:, 0].tolist()] == [5863587, 1595837, 15375733]
     assert fixed.integers(1, 10, 4).tolist() == [[0, 9, 7, 3], [2, 8, 2, 5], [4, 1, 0, 1]]
-    expected = [[0.24989766, -0.9439943, 0.80246824], [0.63501304, 1.5958049, 0.1961749]]
-    torch.testing.assert_close(fixed.normal(2, 3)[:2], torch.tensor(expected), rtol=1e-5, atol=1e-6)
 
 
 def test_a_samples_draws_do_not_depend_on_its_batch() -> None:
@@ -47,7 +45,6 @@ def test_a_samples_draws_do_not_depend_on_its_batch() -> None:
     assert torch.equal(part.words(2, 5), whole.words(2, 5)[rows])
     assert torch.equal(part.uniform(0, -2, 3), whole.uniform(0, -2, 3)[rows])
     assert torch.equal(part.integers(1, 9), whole.integers(1, 9)[rows])
-    torch.testing.assert_close(part.normal(3, 7), whole.normal(3, 7)[rows], rtol=1e-5, atol=1e-6)
 
 
 def test_the_order_of_calls_and_their_counts_do_not_matter() -> None:
@@ -56,16 +53,6 @@ def test_the_order_of_calls_and_their_counts_do_not_matter() -> None:
     second.words(9, 3)
     second.of(7).uniform(0)
     assert torch.equal(second.uniform(0, count=6)[:, :2], early)
-
-
-def test_large_normal_draws_are_those_of_each_sample_alone() -> None:
-    """They are computed in blocks of samples on a CPU; the blocks must not show."""
-    count = 30_001
-    together = draws(9).normal(0, count)
-    assert together.shape == (9, count)
-    torch.testing.assert_close(
-        draws(torch.tensor([8])).normal(0, count)[0], together[8], rtol=1e-5, atol=1e-6
-    )
 
 
 def test_of_gives_the_draws_of_another_stream() -> None:
@@ -162,25 +149,6 @@ def test_integers_take_a_bound_for_each_sample() -> None:
     assert (values >= 0).all()
     assert (values < bounds).all()
     assert (values[50:].max(1).values > bounds[50:, 0] * 0.8).all()
-
-
-def test_normal_has_the_moments_of_the_standard_normal() -> None:
-    values = draws(2000).normal(0, 101).double()
-    count = values.numel()
-    assert abs(float(values.mean())) < 4 / math.sqrt(count)
-    assert abs(float(values.var()) - 1) < 4 * math.sqrt(2 / count)
-    assert abs(float((values**3).mean())) < 4 * math.sqrt(15 / count)
-    assert abs(float((values**4).mean()) - 3) < 4 * math.sqrt(96 / count)
-    beyond = float((values.abs() > 1.959964).double().mean())
-    assert beyond == pytest.approx(0.05, abs=4 * math.sqrt(0.05 * 0.95 / count))
-
-
-def test_the_two_normals_of_a_word_are_independent() -> None:
-    """One word gives two: they stand half of the columns apart."""
-    values = draws(200).normal(0, 200).double()
-    first, second = values[:, :100].flatten().numpy(), values[:, 100:].flatten().numpy()
-    for left, right in ((first, second), (first**2, second**2)):
-        assert abs(np.corrcoef(left, right)[0, 1]) < 4 / math.sqrt(len(first))
 
 
 def test_keys_of_generators_fit_in_63_bits_and_differ() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from epochal.config.component import Component
 from epochal.engine.config import OptimizerConfig
@@ -86,6 +87,13 @@ def test_an_optimizer_of_ones_own_and_one_with_hooks_step_as_they_are() -> None:
     plain_step(hooked)()
     assert Own.steps == 1
     assert len(seen) == 1
+    plain = torch.optim.SGD(mlp().parameters())
+    handle = register_optimizer_step_post_hook(lambda *arguments: seen.append(arguments))
+    try:
+        plain_step(plain)()
+    finally:
+        handle.remove()
+    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("name", REFUSED)

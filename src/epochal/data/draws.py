@@ -8,7 +8,6 @@ OOPSLA 2014), applied once a word of the key.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,7 +28,6 @@ def signed(word: int) -> int:
 
 _MIX_1 = signed(0xBF58476D1CE4E5B9)
 _MIX_2 = signed(0x94D049BB133111EB)
-_BLOCK = 1 << 16  # words
 
 
 def _shift_right(x: Tensor, bits: int) -> Tensor:
@@ -119,28 +117,6 @@ class Draws:
     def integers(self, draw: int, high: Tensor | int, count: int = 1) -> Tensor:
         """Integers in [0, high), int64 [B, count]; ``high`` may be [B, 1], a bound for each; under 2^31."""
         return (_shift_right(self.words(draw, count), 33) * high) >> 31
-
-    def normal(self, draw: int, count: int = 1) -> Tensor:
-        """Standard normal, float32 [B, count], by the transform of Box & Muller (1958).
-
-        Each word gives two: its high bits the radius, its middle bits the angle.
-        """
-        half = (count + 1) // 2
-        normal = torch.empty(len(self.samples), 2, half, device=self.samples.device)
-        # on a CPU, blocks that stay in its cache take a third of the time of one pass over everything
-        rows = max(1, _BLOCK // half) if normal.device.type == "cpu" else len(normal)
-        for first in range(0, len(normal), rows):
-            block = slice(first, first + rows)
-            words = self._rows(block).words(draw, half)
-            angle = _unit(words << 24).mul_(2 * math.pi)
-            radius = _unit(words).add_(2.0**-24).log_().mul_(-2.0).sqrt_()
-            torch.mul(torch.cos(angle), radius, out=normal[block, 0])
-            torch.mul(angle.sin_(), radius, out=normal[block, 1])
-        return normal.view(len(normal), 2 * half)[:, :count]
-
-    def _rows(self, rows: slice) -> Draws:
-        """The draws of some of the samples."""
-        return replace(self, samples=self.samples[rows], _states=[state[rows] for state in self._states])
 
 
 def _unit(words: Tensor) -> Tensor:

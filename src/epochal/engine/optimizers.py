@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
 from epochal.config.component import Registry, check_arguments
 from epochal.engine.config import OptimizerConfig
@@ -85,7 +86,12 @@ def plain_step(optimizer: torch.optim.Optimizer) -> Callable[[], object]:
     load torch._dynamo. An optimizer that is not torch's own, or that has hooks, keeps them.
     """
     step = type(optimizer).step
-    hooked = optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks
+    hooked = (
+        optimizer._optimizer_step_pre_hooks
+        or optimizer._optimizer_step_post_hooks
+        or _global_optimizer_pre_hooks
+        or _global_optimizer_post_hooks
+    )
     if hooked or not step.__module__.startswith("torch.optim") or optimizer.defaults.get("differentiable"):
         return optimizer.step
     bare = inspect.unwrap(step)

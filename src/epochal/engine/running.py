@@ -33,7 +33,7 @@ class Running:
     def add(self, loss: Tensor, outputs: Tensor, targets: Tensor, score: Score) -> None:
         """Count a batch: its mean loss, its outputs [B, ...] and its targets; nothing is read back here."""
         waiting = self.waiting
-        if waiting and waiting[0][2].ndim != targets.ndim:  # some are mixed, some are not
+        if waiting and not _alike(waiting[0], outputs, targets):
             self._reduce(score)
         waiting.append((loss, outputs, targets))
         if len(waiting) == _STEPS or len(waiting) * outputs.numel() >= _VALUES:
@@ -81,3 +81,8 @@ class Running:
             (loss.to(device), outputs.to(device), targets.to(device))
             for loss, outputs, targets in state["waiting"]
         ]
+
+
+def _alike(waiting: tuple[Tensor, Tensor, Tensor], outputs: Tensor, targets: Tensor) -> bool:
+    """Whether a batch can be joined to one that waits: mixing gives some batches targets of another kind."""
+    return waiting[1].shape[1:] == outputs.shape[1:] and waiting[2].shape[1:] == targets.shape[1:]

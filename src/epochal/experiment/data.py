@@ -16,8 +16,9 @@ from epochal.data.prepare import Prepare, build_prepare
 from epochal.data.sources import build_source
 from epochal.data.split import Split, build_split
 from epochal.data.statistics import Normalizer, Statistics, build_normalizer, measure
-from epochal.errors import DataError, Problem, RequestError
+from epochal.errors import ConfigError, DataError, EpochalError, Problem, RequestError
 from epochal.experiment.config import ExperimentConfig
+from epochal.experiment.own_code import describe
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
 
@@ -41,10 +42,23 @@ def assemble_data(config: ExperimentConfig, console: Console) -> Data:
     source = build_source(config.data.source, task_class(config.task).target)
     split = build_split(config.data.split, source.manifest, config.seed)
     prepare = build_prepare(config.data.prepare)
-    samples = prepare_samples(source, prepare, config.data.cache, config.cache_folder, console)
+    samples = _prepared(source, prepare, config, console)
     statistics = measure(samples, source.manifest, split.train)
     normalizer = build_normalizer(config.data, statistics, samples.shape)
     return Data(source, split, prepare, samples, statistics, normalizer)
+
+
+def _prepared(source: Source, prepare: Prepare, config: ExperimentConfig, console: Console) -> Samples:
+    """Every sample prepared; ConfigError where code of the user's fails at it."""
+    try:
+        return prepare_samples(source, prepare, config.data.cache, config.cache_folder, console)
+    except (EpochalError, OSError):
+        raise
+    except Exception as error:
+        what = f"preparing the samples fails: {describe(error)}"
+        raise ConfigError(
+            Problem(what, "data", "look at the line named, of data.prepare or the source")
+        ) from error
 
 
 def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
@@ -83,7 +97,7 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
     source = build_source(moved, task_class(config.task).target)
     source = _renumbered(source, tuple((config.derived or {})["names"]), path)
     prepare = build_prepare(config.data.prepare)
-    samples = prepare_samples(source, prepare, config.data.cache, config.cache_folder, console)
+    samples = _prepared(source, prepare, config, console)
     statistics = load_statistics(run)
     nothing = np.zeros(0, np.int64)
     split = Split(train=nothing, val=nothing, test=np.arange(len(source.manifest)), origin=str(path))

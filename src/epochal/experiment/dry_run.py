@@ -47,12 +47,25 @@ def dry_run(experiment: Experiment) -> None:
     experiment.model.eval()
     try:
         with torch.random.fork_rng(devices), torch.no_grad():
-            batch = next(few.epoch(0))
+            batch = _batch(few)
             outputs = _outputs(experiment, batch)
             _check_loss(experiment, outputs, batch.targets)
             _check_scores(experiment, outputs, batch.targets)
     finally:
         experiment.model.train(training)
+
+
+def _batch(few: Batches) -> Batch:
+    """The first samples, augmented: code of the user's may run here for the first time."""
+    try:
+        return next(few.epoch(0))
+    except EpochalError:
+        raise
+    except Exception as error:
+        what = f"making a batch of the first samples fails: {describe(error)}"
+        raise ConfigError(
+            Problem(what, "data", "look at the line named, of data.augment or the source")
+        ) from error
 
 
 def _outputs(experiment: Experiment, batch: Batch) -> Tensor:

@@ -52,8 +52,8 @@ def tune(experiment: Experiment, steps: int) -> Experiment:
 
     steps: of the whole training. Open are the precision (where it is ``auto``, and the CPU multiplies
     bfloat16 in hardware) and, for images, the memory layout. On other devices what ``auto`` means is known
-    without timing. The choice is kept in the cache folder for the same model, data shape and machine, so
-    that a second run makes the same one.
+    without timing. The choice is kept in the cache folder for the same model, data and machine, so that a
+    second run makes the same one.
     """
     settings = _settings(experiment)
     if len(settings) < 2 or not experiment.config.compute.tune:

@@ -85,6 +85,15 @@ def test_noise_is_normal_and_its_numbers_have_nothing_in_common(shape: tuple[int
     assert abs(float((noise[1:] * noise[:-1]).mean())) < 4.5 / (count - shape[1]) ** 0.5
 
 
+def test_the_numbers_of_noise_never_change() -> None:
+    """A run is repeated years later with the same numbers, so these are frozen."""
+    samples = torch.tensor([0, 60000])
+    given = Batch(torch.zeros(2, 3), torch.zeros(2), samples)
+    noise = GaussianNoise(std=1.0)(given, Draws(7, 3, samples, 2)).inputs
+    expected = [[0.23942780, 0.84516138, -0.45782784], [0.40310445, 1.74086225, 1.21890450]]
+    torch.testing.assert_close(noise, torch.tensor(expected), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("features", [70, 150_000])
 def test_noise_depends_on_the_samples_key_alone(features: int) -> None:
     given = Batch(torch.zeros(5, features), torch.zeros(5), torch.tensor([3, 1, 4, 15, 9]))
