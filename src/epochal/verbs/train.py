@@ -8,8 +8,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log, log_file
 from epochal.data.split import split_table
@@ -23,12 +21,9 @@ from epochal.engine.compute import (
     keep_freed_memory,
     seed_generators,
 )
-from epochal.engine.ema import Ema
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interrupted, Interruption, listen
 from epochal.engine.loop import Hook, fit
-from epochal.engine.optimizers import build_optimizer
-from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
 from epochal.errors import EpochalError, Problem, RunError
 from epochal.experiment.assemble import Experiment, assemble
@@ -39,6 +34,7 @@ from epochal.experiment.own_code import describe
 from epochal.experiment.profile import ProfileHook
 from epochal.experiment.record import derived, hyperparameters
 from epochal.experiment.restore import load_run_config
+from epochal.experiment.start import fresh_state, steps_per_epoch
 from epochal.experiment.testing import write_evaluations
 from epochal.experiment.tune import tune
 from epochal.inference.evaluate import evaluate_batches
@@ -100,7 +96,7 @@ def _run(
                 log.info(f"{finished.path} is finished already; --again trains it once more")
                 return finished
             experiment = _settled(experiment, unfinished)
-            state = _state(experiment)
+            state = fresh_state(experiment)
         interruption = stack.enter_context(listen())
         folder = unfinished.folder if unfinished else _new_folder(experiment)
         stack.enter_context(Lock(folder.lock))
@@ -131,7 +127,7 @@ def _train(
         state.model.compile()
     lines = LineFile(folder.history)
     lines.truncate(state.counters.history)
-    steps = _steps_per_epoch(experiment) * training.epochs
+    steps = steps_per_epoch(experiment) * training.epochs
     checkpoints = CheckpointHook(folder, lines, experiment.monitor)
     clock = Clock(experiment.compute.device if profile else None)
 
@@ -207,32 +203,7 @@ def _settled(experiment: Experiment, unfinished: Run | None) -> Experiment:
         return experiment.on(choose_compute(config.compute, load_run_config(unfinished).derived))
     if config.derived is not None and is_known(config.derived, experiment.compute.device):
         return experiment
-    return tune(experiment, _steps_per_epoch(experiment) * config.training.epochs)
-
-
-def _state(experiment: Experiment) -> TrainState:
-    """A fresh state: the start of training."""
-    config, compute = experiment.config, experiment.compute
-    optimizer = build_optimizer(config.optimizer, experiment.model)
-    schedule = Schedule(
-        optimizer,
-        config.scheduler,
-        config.training.epochs,
-        _steps_per_epoch(experiment),
-        experiment.monitor.direction,
-    )
-    return TrainState(
-        model=experiment.model,
-        optimizer=optimizer,
-        schedule=schedule,
-        scaler=torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "float16"),
-        ema=Ema(experiment.model, config.training.ema) if config.training.ema is not None else None,
-        device=compute.device,
-    )
-
-
-def _steps_per_epoch(experiment: Experiment) -> int:
-    return -(-len(experiment.train) // experiment.config.training.accumulate)
+    return tune(experiment, steps_per_epoch(experiment) * config.training.epochs)
 
 
 def _new_folder(experiment: Experiment) -> RunFolder:
@@ -243,7 +214,7 @@ def _new_folder(experiment: Experiment) -> RunFolder:
     write_json(folder.statistics, data.statistics.to_json())
     hardware = experiment.compute.describe()
     write_json(folder.environment, describe_environment(config.seed, data.source.digest, hardware))
-    steps = _steps_per_epoch(experiment) * config.training.epochs
+    steps = steps_per_epoch(experiment) * config.training.epochs
     write_text(folder.config, dump_yaml({**config.to_plain(), "derived": derived(experiment, steps)}))
     return folder
 
