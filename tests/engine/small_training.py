@@ -19,14 +19,19 @@ from epochal.data.manifest import Array, Manifest, Source
 from epochal.data.statistics import Normalizer
 from epochal.engine.clock import Clock
 from epochal.engine.compute import Compute, seed_generators
-from epochal.engine.config import OptimizerConfig, SchedulerConfig, TrainingConfig
+from epochal.engine.config import CheckpointConfig, OptimizerConfig, SchedulerConfig, TrainingConfig
 from epochal.engine.ema import Ema
+from epochal.engine.hooks import CheckpointHook
 from epochal.engine.interruption import Interruption
 from epochal.engine.loop import Hook, Monitor, Validate, fit
 from epochal.engine.optimizers import build_optimizer
+from epochal.engine.recovery import Recovery
 from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
+from epochal.engine.writer import CheckpointWriter
 from epochal.inference.evaluate import evaluate_batches
+from epochal.run.durable import LineFile
+from epochal.run.folder import RunFolder
 from epochal.tasks.classification import Classification
 from epochal.tasks.scores import Scores
 from epochal.tasks.task import TaskContext
@@ -102,6 +107,29 @@ class StopAfter(Hook):
 
 
 @final
+class Checkpoints(Hook):
+    """A ``CheckpointHook`` and its writer."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        lines: LineFile,
+        monitor: Monitor,
+        every: str = "epoch",
+        interruption: Interruption | None = None,
+    ) -> None:
+        self.writer = CheckpointWriter(folder, lines)
+        interval = CheckpointConfig(every=every)
+        self._hook = CheckpointHook(self.writer, lines, monitor, interval, interruption or Interruption())
+
+    def after_step(self, state: TrainState, loss: Tensor) -> None:
+        self._hook.after_step(state, loss)
+
+    def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
+        self._hook.after_epoch(state, row, is_best)
+
+
+@final
 class Drawing(nn.Module):
     """Noise in training from every global generator."""
 
@@ -134,6 +162,7 @@ class Training:
         *hooks: Hook,
         interruption: Interruption | None = None,
         validate: Validate | None = None,
+        recovery: Recovery | None = None,
     ) -> Recorder:
         fit(
             self.state,
@@ -144,6 +173,7 @@ class Training:
             CPU,
             self.monitor,
             interruption or Interruption(),
+            recovery or Recovery(self.config.on_nan, self.task, CPU.autocast, str, lambda: None),
             [self.recorder, *hooks],
             Clock(),
         )

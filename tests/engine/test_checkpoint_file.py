@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from epochal.engine.checkpoint import flatten, read_checkpoint, unflatten, write_checkpoint
+from epochal.engine.checkpoint import read_checkpoint, write_checkpoint
+from epochal.engine.flat import flatten, unflatten
 from epochal.errors import RunError
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from epochal.engine.checkpoint import flatten, unflatten
+from epochal.engine.flat import flatten, unflatten
 from epochal.engine.running import Running
 
 Batch = tuple[Tensor, Tensor, Tensor]

@@ -80,9 +80,9 @@ def stack_samples(samples: Sequence[Array]) -> Array:
 
 
 def _leave_interruption(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)
-    """Ctrl-C goes to every process of a terminal, and a cluster's SIGTERM to every process of a job.
+    """Ctrl-C goes to every process of a terminal, and a cluster's signals to every process of a job.
 
     The training process alone decides when to stop, and needs its workers until then; they end with it.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)

@@ -62,10 +62,35 @@ class EarlyStoppingConfig(Section):
     min_delta: float = Field(default=0.0, ge=0, description="how much better counts as better")
 
 
+_INTERVAL = re.compile(r"^\s*(\d+)\s*(steps?|seconds?|minutes?|hours?)\s*$")
+_SECONDS = {"second": 1, "minute": 60, "hour": 3600}
+
+
+def _interval(value: str) -> str:
+    match = _INTERVAL.match(value)
+    if value != "epoch" and (match is None or int(match[1]) == 0):
+        raise ValueError("expected epoch, or text such as '500 steps' or '10 minutes'")
+    return value
+
+
 class CheckpointConfig(Section):
     """When the whole state of training is written."""
 
-    every: Literal["epoch"] = Field(default="epoch", description="how often the last checkpoint is written")
+    every: Annotated[str, AfterValidator(_interval)] = Field(
+        default="epoch", description="epoch; '500 steps' or '10 minutes': then as well as after each epoch"
+    )
+
+    @property
+    def steps(self) -> int | None:
+        """Optimiser steps between checkpoints, where they are counted."""
+        match = _INTERVAL.match(self.every)
+        return int(match[1]) if match and match[2].startswith("step") else None
+
+    @property
+    def seconds(self) -> int | None:
+        """Seconds between checkpoints, where time is counted."""
+        match = _INTERVAL.match(self.every)
+        return int(match[1]) * _SECONDS[match[2].rstrip("s")] if match and self.steps is None else None
 
 
 class TrainingConfig(Section):
@@ -86,7 +111,14 @@ class TrainingConfig(Section):
     monitor_direction: Literal["auto", "max", "min"] = Field(
         default="auto", description="which way is better; auto knows every score of epochal's own"
     )
-    checkpoint: CheckpointConfig = Field(default=CheckpointConfig(), description="{every: epoch}")
+    on_nan: Literal["stop", "skip", "restore"] = Field(
+        default="stop",
+        description="a loss that is NaN or infinite: stop; skip the batch; or restore the last checkpoint "
+        "and leave the batch out",
+    )
+    checkpoint: CheckpointConfig = Field(
+        default=CheckpointConfig(), description="{every: epoch}, '500 steps' or '10 minutes'"
+    )
     log_every: int = Field(
         default=50, ge=1, description="optimiser steps between lines of the loss of a step"
     )

@@ -9,11 +9,13 @@ from typing import Any, final
 from torch import Tensor
 
 from epochal.console import log
-from epochal.engine.checkpoint import write_checkpoint
-from epochal.engine.loop import Hook, Monitor, check_loss
+from epochal.engine.checkpoint import Snapshot
+from epochal.engine.config import CheckpointConfig
+from epochal.engine.interruption import Interruption
+from epochal.engine.loop import Hook, Monitor
 from epochal.engine.state import TrainState
+from epochal.engine.writer import CheckpointWriter
 from epochal.run.durable import LineFile
-from epochal.run.folder import RunFolder
 
 
 @final
@@ -29,10 +31,9 @@ class LogHook(Hook):
         self._started = time.perf_counter()
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:
-        """Every so many steps, the loss of the step's last batch; RunError where it is not finite."""
+        """Every so many steps, the loss of the step's last batch; null where that was left out."""
         if state.counters.step % self._every == 0:
-            check_loss(float(loss), state.counters.epoch + 1)
-            row = {"train/batch_loss": float(loss), "train/lr": state.schedule.rate}
+            row = {"train/batch_loss": _finite(float(loss)), "train/lr": state.schedule.rate}
             self._lines.append({"step": state.counters.step, "epoch": state.counters.epoch + 1, **row})
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
@@ -69,28 +70,54 @@ class ProgressHook(Hook):
 
 @final
 class CheckpointHook(Hook):
-    """Writes ``best`` when an epoch is the best so far, and ``last`` after every epoch."""
+    """Orders ``best`` when an epoch is the best so far, and ``last`` after every epoch and at its interval.
+
+    Training stops for as long as the state is copied; a thread writes it.
+    """
 
     phase = "checkpoint"
 
-    def __init__(self, folder: RunFolder, lines: LineFile, monitor: Monitor) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        writer: CheckpointWriter,
+        lines: LineFile,
+        monitor: Monitor,
+        interval: CheckpointConfig,
+        interruption: Interruption,
+    ) -> None:
+        self._writer = writer
         self._lines = lines
         self._monitor = monitor
+        self._steps = interval.steps
+        self._seconds = interval.seconds
+        self._interruption = interruption
+        self._written = time.monotonic()
+
+    def after_step(self, state: TrainState, loss: Tensor) -> None:  # noqa: ARG002 (a hook's signature)
+        """Every so many steps or seconds, and when a signal asks for it."""
+        self._writer.check()
+        due = self._steps is not None and state.counters.step % self._steps == 0
+        late = self._seconds is not None and time.monotonic() - self._written >= self._seconds
+        if due or late or self._interruption.checkpoint:
+            if self._interruption.checkpoint:
+                log.info(f"a checkpoint was asked for at step {state.counters.step}")
+            self._interruption.checkpoint = False
+            self.order(state)
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
-        """The best one goes first: a crash between the two repeats the epoch and writes it again."""
+        """The state after validation, and the weights where they are the best."""
+        best = None
         if is_best:
             score = {
                 "epoch": state.counters.epoch,
                 "monitor": self._monitor.name,
                 "score": row[self._monitor.name],
             }
-            write_checkpoint(self._folder.best, state.weights(), score)
-        self.save(state)
+            best = Snapshot.of(state.weights(), score)
+        self.order(state, best)
 
-    def save(self, state: TrainState) -> None:
-        """Write the whole state as it stands now."""
-        self._lines.flush()
+    def order(self, state: TrainState, best: Snapshot | None = None) -> None:
+        """Have the whole state written as it stands now."""
         state.counters.history = self._lines.offset
-        write_checkpoint(self._folder.last, *state.to_checkpoint())
+        self._writer.order(Snapshot.of(*state.to_checkpoint()), best)
+        self._written = time.monotonic()

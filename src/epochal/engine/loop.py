@@ -14,6 +14,7 @@ from epochal.engine.clock import Clock, Phase
 from epochal.engine.compute import Compute
 from epochal.engine.config import TrainingConfig
 from epochal.engine.interruption import Interruption
+from epochal.engine.recovery import CALMER, Recovery, RewoundError
 from epochal.engine.state import Counters, TrainState
 from epochal.engine.step import backward, optimizer_step
 from epochal.errors import Problem, RunError
@@ -21,8 +22,6 @@ from epochal.tasks.scores import Scores
 from epochal.tasks.task import Task
 
 Validate = Callable[[], Scores]
-
-_CALMER = "lower optimizer.lr, set training.gradient_clip, or use compute.precision=float32"
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ def fit(
     compute: Compute,
     monitor: Monitor,
     interruption: Interruption,
+    recovery: Recovery,
     hooks: Sequence[Hook],
     clock: Clock,
 ) -> None:
@@ -75,33 +75,36 @@ def fit(
 
         for each epoch that is left:
             for each batch that is left of it:
-                forward, loss, backward
+                forward, loss, backward; what a loss that is not finite asks for
                 every ``accumulate`` batches: clip, optimiser step, average, schedule; hooks
             validate; schedule; hooks
             stop early if the monitored score no longer gets better
 
-    Raises Interrupted after the step in which a signal came, and RunError when the training loss is not
-    finite, or when the monitored score is not there or was NaN in every epoch so far.
+    Raises Interrupted after the step in which a signal came, and RunError when the loss of a batch is not
+    finite (unless ``recovery`` mends it), or when the monitored score is not there or was NaN in every epoch.
     """
-    counters = state.counters
     state.model.train()
     clock.start()
-    while counters.epoch < config.epochs and not _exhausted(state, config):
+    while state.counters.epoch < config.epochs and not _exhausted(state, config):
+        counters = state.counters
         left = len(batches) - counters.batch
-        for batch in batches.epoch(counters.epoch, start=counters.batch):
-            clock.lap("data")
-            share = _share(batches, counters.batch, len(batch), config.accumulate)
-            loss = backward(state, task, batch, compute, share, clock)
-            counters.batch += 1
-            left -= 1
-            if counters.batch % config.accumulate == 0 or left == 0:
-                optimizer_step(state, config.gradient_clip)
-                clock.lap("optimizer")
-                for hook in hooks:
-                    hook.after_step(state, loss)
-                clock.lap("logging")
-                if left:
-                    interruption.check()
+        try:
+            for batch in batches.epoch(counters.epoch, start=counters.batch):
+                clock.lap("data")
+                share = _share(batches, counters.batch, len(batch), config.accumulate)
+                loss = backward(state, task, batch, compute, share, recovery, clock)
+                counters.batch += 1
+                left -= 1
+                if counters.batch % config.accumulate == 0 or left == 0:
+                    optimizer_step(state, config.gradient_clip)
+                    clock.lap("optimizer")
+                    for hook in hooks:
+                        hook.after_step(state, loss)
+                    clock.lap("logging")
+                    if left:
+                        interruption.check()
+        except RewoundError:  # the state is an earlier one
+            continue
         clock.lap("data")
         clock.wait(compute.device)
         clock.lap("optimizer")
@@ -110,7 +113,7 @@ def fit(
         is_best = _follow(counters, monitor, row[monitor.name], config)
         if counters.best is None:
             what = f"{monitor.name} is nan in epoch {counters.epoch}, and no epoch was better"
-            raise RunError(Problem(what, mend=_CALMER))
+            raise RunError(Problem(what, mend=CALMER))
         for hook in hooks:
             hook.after_epoch(state, row, is_best)
             clock.lap(hook.phase)
@@ -128,11 +131,10 @@ def _share(batches: Batches, batch: int, samples: int, accumulate: int) -> float
 def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Monitor) -> dict[str, float]:
     """The epoch's numbers, and the schedule's step on them; the state then stands at the next epoch."""
     counters = state.counters
-    rate = state.schedule.rate
+    validation = validate()  # first, for it may be interrupted, and nothing has changed until then
     row = {f"train/{name}": value for name, value in state.running.close(task.running).items()}
-    check_loss(row["train/loss"], counters.epoch + 1)
-    row |= {f"val/{name}": value for name, value in validate().overall.items()}
-    row["train/lr"] = rate
+    row |= {f"val/{name}": value for name, value in validation.overall.items()}
+    row["train/lr"] = state.schedule.rate
     if not math.isfinite(row["val/loss"]):
         row.setdefault(monitor.name, math.nan)  # nothing but the loss is computed from such predictions
     if monitor.name not in row:
@@ -147,12 +149,6 @@ def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Mon
     counters.epoch += 1
     counters.batch = 0
     return row
-
-
-def check_loss(loss: float, epoch: int) -> None:
-    """RunError where the training loss is NaN or infinite: weights don't come back from that."""
-    if not math.isfinite(loss):
-        raise RunError(Problem(f"the training loss became {loss} in epoch {epoch}", mend=_CALMER))
 
 
 def _follow(counters: Counters, monitor: Monitor, score: float, config: TrainingConfig) -> bool:

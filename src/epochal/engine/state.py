@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from epochal.engine.checkpoint import flatten, unflatten
 from epochal.engine.ema import Ema
+from epochal.engine.flat import flatten, unflatten
 from epochal.engine.optimizers import plain_step
 from epochal.engine.running import Running
 from epochal.engine.schedules import Schedule
+from epochal.errors import Problem, RequestError
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Counters:
     step: optimiser steps done. best, best_epoch: the best monitored score so far and its epoch (1-based; 0
     before the first). mark, mark_epoch: the score that early stopping wants beaten, and its epoch.
     history: bytes of ``metrics.jsonl`` that belong to this state.
+    left_out: (epoch, batch) of each batch that ``training.on_nan: restore`` leaves out, counted from 0.
     """
 
     epoch: int = 0
@@ -36,6 +38,7 @@ class Counters:
     mark: float | None = None
     mark_epoch: int = 0
     history: int = 0
+    left_out: list[list[int]] = field(default_factory=list)
 
 
 @dataclass
@@ -99,8 +102,9 @@ class TrainState:
         return tensors, values
 
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
-        """Become the state that a checkpoint holds."""
+        """Become the state that a checkpoint holds; RequestError where it is of another model."""
         state = unflatten(values, tensors)
+        _check_fit(state["model"], self.model)
         self.model.load_state_dict(state["model"])
         if self.ema is not None and state["ema"] is not None:
             self.ema.model.load_state_dict(state["ema"])
@@ -111,6 +115,21 @@ class TrainState:
         self.running.load_state_dict(state["running"], self.device)
         self.counters = Counters(**state["counters"])
         _restore_generators(state["generators"], self.device)
+
+
+def _check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:
+    own = model.state_dict()
+    found = [f"{name} is missing" for name in own if name not in weights]
+    found += [f"{name} is no longer there" for name in weights if name not in own]
+    found += [
+        f"{name} was {list(weights[name].shape)} and is {list(tensor.shape)}"
+        for name, tensor in own.items()
+        if name in weights and isinstance(tensor, Tensor) and weights[name].shape != tensor.shape
+    ]
+    if found:
+        listed = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+        mend = "undo the change to continue, or start anew without --resume"
+        raise RequestError(Problem(f"the checkpoint is of another model: {listed}", "model", mend))
 
 
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:

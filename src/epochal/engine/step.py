@@ -2,35 +2,76 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from epochal.data.batch import Batch
 from epochal.engine.clock import Clock
 from epochal.engine.compute import Compute
+from epochal.engine.recovery import Recovery
 from epochal.engine.state import TrainState
 from epochal.tasks.task import Task
 
 
 def backward(
-    state: TrainState, task: Task, batch: Batch, compute: Compute, share: float, clock: Clock
+    state: TrainState,
+    task: Task,
+    batch: Batch,
+    compute: Compute,
+    share: float,
+    recovery: Recovery,
+    clock: Clock,
 ) -> Tensor:
     """Add the gradients of ``share`` times the batch's mean loss; returns the loss, on the device.
 
     share: the batch's part of the samples of its optimiser step, 1 where it is alone.
+    recovery: decides about a batch whose loss is not finite; it adds no gradients.
     """
+    if recovery.leaves_out(state):
+        return torch.full((), torch.nan)
+    recovery.before(state)
     with compute.autocast():
         outputs = task.forward(state.model, batch)
     outputs = outputs.float()
     loss = task.loss(outputs, batch.targets)
     clock.lap("forward")
+    is_finite = finite_check(loss)
+    later = recovery.can_wait and loss.is_cuda
+    if not later and not is_finite():
+        recovery.handle(state, batch, loss.detach())
+        return loss.detach()
     scaled = state.scaler.scale(loss if share == 1 else loss * share)
     scaled.backward()  # type: ignore[no-untyped-call]
     loss = loss.detach()
+    if later and not is_finite():
+        recovery.handle(state, batch, loss)
+    recovery.well()
     state.running.add(loss, outputs.detach(), batch.targets, task.running)
     clock.lap("backward")
     clock.samples += len(batch)
     return loss
+
+
+def finite_check(loss: Tensor) -> Callable[[], bool]:
+    """Whether the loss is finite, for whoever calls what this gives.
+
+    A GPU is asked now, and copies its answer while it goes on; only the call waits for that.
+    """
+    if not loss.is_cuda:
+        return lambda: math.isfinite(float(loss.detach()))
+    answer = torch.empty((), dtype=torch.bool, pin_memory=True)
+    answer.copy_(torch.isfinite(loss.detach()), non_blocking=True)
+    copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
+    copied.record()
+
+    def is_finite() -> bool:
+        copied.synchronize()
+        return bool(answer)
+
+    return is_finite
 
 
 def optimizer_step(state: TrainState, gradient_clip: float | None) -> None:
@@ -41,8 +82,9 @@ def optimizer_step(state: TrainState, gradient_clip: float | None) -> None:
             state.scaler.unscale_(state.optimizer)
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), gradient_clip)
     if scaled:
-        state.scaler.step(state.optimizer)
-        state.scaler.update()
+        if any(each.grad is not None for each in state.model.parameters()):  # not where batches were left out
+            state.scaler.step(state.optimizer)
+            state.scaler.update()
     else:
         state.step_optimizer()
     state.forget_gradients()

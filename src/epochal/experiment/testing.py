@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import polars as pl
 from torch import nn
 
+from epochal.data.batch import Batch
 from epochal.data.batches import Batches
 from epochal.data.manifest import Manifest
 from epochal.engine.checkpoint import read_checkpoint
@@ -25,21 +26,31 @@ def load_best(experiment: Experiment, folder: RunFolder) -> tuple[nn.Module, int
     return experiment.model, int(values["epoch"])
 
 
-def write_evaluations(experiment: Experiment, folder: RunFolder, splits: Iterable[str]) -> dict[str, Outcome]:
+Checked = Callable[[Iterable[Batch]], Iterable[Batch]]
+"""Passes batches on, and may raise between two of them."""
+
+
+def write_evaluations(
+    experiment: Experiment, folder: RunFolder, splits: Iterable[str], checked: Checked = iter
+) -> dict[str, Outcome]:
     """Evaluate the best weights on each split that has samples, and write what section 4 of a run lists."""
     of_splits = {split: experiment.batches(split) for split in splits}
-    return _write(experiment, folder, {name: found for name, found in of_splits.items() if len(found.rows)})
+    found = {name: batches for name, batches in of_splits.items() if len(batches.rows)}
+    return _write(experiment, folder, found, checked)
 
 
 def write_other_evaluation(experiment: Experiment, folder: RunFolder, label: str) -> Outcome:
     """Evaluate the best weights on all rows of other data, and write it under its label."""
-    return _write(experiment, folder, {label: experiment.test})[label]
+    return _write(experiment, folder, {label: experiment.test}, iter)[label]
 
 
-def _write(experiment: Experiment, folder: RunFolder, batches: dict[str, Batches]) -> dict[str, Outcome]:
+def _write(
+    experiment: Experiment, folder: RunFolder, batches: dict[str, Batches], checked: Checked
+) -> dict[str, Outcome]:
     model, best_epoch = load_best(experiment, folder)
     outcomes = {
-        label: _write_evaluation(experiment, model, found, folder, label) for label, found in batches.items()
+        label: _write_evaluation(experiment, model, found, folder, label, checked)
+        for label, found in batches.items()
     }
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
@@ -47,11 +58,16 @@ def _write(experiment: Experiment, folder: RunFolder, batches: dict[str, Batches
 
 
 def _write_evaluation(
-    experiment: Experiment, model: nn.Module, batches: Batches, folder: RunFolder, label: str
+    experiment: Experiment,
+    model: nn.Module,
+    batches: Batches,
+    folder: RunFolder,
+    label: str,
+    checked: Checked,
 ) -> Outcome:
     """Scores, predictions and curves of some batches, under a label such as ``test``."""
     task = experiment.task
-    outcome = evaluate_batches(model, task, batches.epoch(), experiment.compute.autocast)
+    outcome = evaluate_batches(model, task, checked(batches.epoch()), experiment.compute.autocast)
     write_json(folder.scores(label), outcome.scores.to_json())
     table = prediction_table(task, outcome, batches.pool.source.manifest)
     write_text(folder.predictions(label), table.write_csv())

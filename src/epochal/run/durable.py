@@ -8,34 +8,55 @@ import os
 import secrets
 import socket
 import time
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from epochal.errors import Problem, RequestError
+from epochal.errors import Problem, RequestError, RunError
+from epochal.run import disk
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content`` so that a crash at any instant leaves the old file or the new one.
+def write_chunks(
+    path: Path,
+    chunks: Iterable[bytes | memoryview],
+    check: Callable[[Path], None] = lambda _: None,
+    previous: Path | None = None,
+) -> None:
+    """Replace ``path`` by the chunks in turn; a crash at any instant leaves the old file or the new one.
 
     The bytes go to a temporary file in the same folder, are flushed to the disk and renamed; then the
     folder itself is flushed. On an error (a full disk) the old file stands and the temporary one is removed.
+
+    check: looks at the temporary file before it takes the place of the old one; what it raises is an error.
+    previous: the name that the old file gets, in place of the file that had it. There is an instant in which
+        only ``previous`` exists.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    handle = disk.create(temporary)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        try:
+            for chunk in chunks:
+                disk.write(handle, chunk)
+            disk.sync(handle)
+        finally:
+            disk.close(handle)
+        check(temporary)
+        if previous is not None and path.exists():
+            disk.replace(path, previous)
+        disk.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        disk.remove(temporary)
         raise
-    _flush_folder(path.parent)
+    disk.sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Like ``write_chunks``, in one piece."""
+    write_chunks(path, [content])
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,46 +69,62 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def move(source: Path, target: Path) -> None:
+    """Give a file the name of another, which goes; either name stands for a whole file at any instant."""
+    disk.replace(source, target)
+    disk.sync_folder(target.parent)
+
+
+def make_folders(path: Path) -> None:
+    """A folder and those above it that are missing, all of them on the disk when this returns."""
+    missing = []
+    while not path.is_dir():
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        with suppress(FileExistsError):  # by another process, meanwhile
+            disk.make_folder(folder)
+        disk.sync_folder(folder.parent)
 
 
 class LineFile:
     """A file of JSON lines that is only appended to, and cut back when a run resumes."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
-
-    @property
-    def offset(self) -> int:
+        make_folders(path.parent)
+        new = not path.exists()
+        self._path = path
+        self._handle = disk.open_to_append(path)
+        if new:
+            disk.sync_folder(path.parent)
+        self.offset = os.fstat(self._handle).st_size
         """Bytes written so far; a checkpoint keeps it."""
-        return self._file.tell()
 
     def append(self, value: dict[str, Any]) -> None:
-        """Write one object as one line and hand it to the operating system."""
-        self._file.write(json.dumps(value, allow_nan=False).encode() + b"\n")
-        self._file.flush()
+        """Write one object as one line and hand it to the operating system; RunError where it takes none."""
+        line = json.dumps(value, allow_nan=False).encode() + b"\n"
+        try:
+            disk.write(self._handle, line)
+        except OSError as error:
+            mend = "the last checkpoint is intact; make room, then continue with --resume"
+            raise RunError(Problem(f"can't write a line: {error.strerror}", str(self._path), mend)) from error
+        self.offset += len(line)
 
     def flush(self) -> None:
         """Have the lines on the disk before a checkpoint that counts on them."""
-        os.fsync(self._file.fileno())
+        disk.sync(self._handle)
 
     def truncate(self, offset: int) -> None:
         """Drop what was written after ``offset``: lines that the resumed run will write again.
 
         A file that is shorter than that (it was deleted, say) stays as it is.
         """
-        self._file.truncate(min(offset, self.offset))
-        self._file.seek(0, os.SEEK_END)
+        self.offset = min(offset, self.offset)
+        disk.truncate(self._handle, self.offset)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        disk.close(self._handle)
 
 
 _TRIES, _PAUSE = 5, 0.02  # seconds; is_locked() holds the lock too, for an instant

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from epochal.run import disk
+from epochal.run.durable import make_folders
+
 SplitName = Literal["train", "val", "test"]
 
 
@@ -68,6 +71,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.safetensors"
 
     @property
+    def previous(self) -> Path:
+        """The whole state before ``last``, used where that is damaged."""
+        return self.path / "checkpoints" / "previous.safetensors"
+
+    @property
     def best(self) -> Path:
         """The weights of the best epoch, by the names of the model's own ``state_dict``."""
         return self.path / "checkpoints" / "best.safetensors"
@@ -121,6 +129,8 @@ def create_run_folder(root: Path, name: str, experiment_id: str) -> RunFolder:
         folder = parent / f"{stamp}_{experiment_id}"
         with suppress(FileExistsError):
             if not any(parent.glob(f"{stamp}_*")):
-                folder.mkdir(parents=True)
+                make_folders(parent)
+                disk.make_folder(folder)
+                disk.sync_folder(parent)
                 return RunFolder(folder)
         started += timedelta(seconds=1)

@@ -2,51 +2,37 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import signal
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log, log_file
 from epochal.data.split import split_table
-from epochal.engine.checkpoint import read_checkpoint
-from epochal.engine.clock import Clock
 from epochal.engine.compute import (
     choose_compute,
     compute_settings,
     give_back_memory,
     is_known,
     keep_freed_memory,
-    seed_generators,
 )
-from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
-from epochal.engine.interruption import Interrupted, Interruption, listen
-from epochal.engine.loop import Hook, fit
-from epochal.engine.state import TrainState
-from epochal.errors import EpochalError, Problem, RunError
+from epochal.engine.interruption import ignoring, listen
 from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.dry_run import dry_run
 from epochal.experiment.earlier import finished_run, run_to_resume
-from epochal.experiment.own_code import describe
-from epochal.experiment.profile import ProfileHook
-from epochal.experiment.record import derived, hyperparameters
+from epochal.experiment.record import derived
 from epochal.experiment.restore import load_run_config
 from epochal.experiment.start import fresh_state, steps_per_epoch
-from epochal.experiment.testing import write_evaluations
+from epochal.experiment.training import flagged, train_in
 from epochal.experiment.tune import tune
-from epochal.inference.evaluate import evaluate_batches
-from epochal.run.durable import LineFile, Lock, write_json, write_text
+from epochal.run.durable import Lock, write_json, write_text
 from epochal.run.environment import describe_environment
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
-from epochal.run.status import clear_flags, set_flag
-from epochal.tasks.scores import Scores
-
-if TYPE_CHECKING:
-    from epochal.tracking.hook import TensorBoardHook
+from epochal.run.status import clear_flags
 
 
 def train(
@@ -84,6 +70,7 @@ def _run(
 ) -> Run:
     """What ``train`` does, with all that it needs let go of at the end."""
     with ExitStack() as stack:
+        stack.enter_context(ignoring(signal.SIGUSR1))  # there is nothing to save yet
         console = stack.enter_context(Console(quiet=quiet).messages())
         loaded, text = read_experiment(config, overrides)
         with located(text):
@@ -103,97 +90,9 @@ def _run(
         stack.enter_context(log_file(folder.log))
         clear_flags(folder)
         log.info(f"{'continuing' if unfinished else 'run'} {folder.path}")
-        with _flagged(folder):
-            _train(experiment, state, folder, interruption, console, profile)
+        with flagged(folder, experiment):
+            train_in(folder, experiment, state, interruption, console, profile)
         return Run(folder.path)
-
-
-def _train(
-    experiment: Experiment,
-    state: TrainState,
-    folder: RunFolder,
-    interruption: Interruption,
-    console: Console,
-    profile: bool,
-) -> None:
-    """Fit from the folder's last checkpoint, or from the start; then test the best weights."""
-    config, training = experiment.config, experiment.config.training
-    seed_generators(config.seed)  # here, after everything that may have drawn from them
-    resumed = folder.last.exists()
-    if resumed:
-        state.restore(*read_checkpoint(folder.last))
-        log.info(f"resumed at epoch {state.counters.epoch + 1}, step {state.counters.step}")
-    if config.compute.compile:
-        state.model.compile()
-    lines = LineFile(folder.history)
-    lines.truncate(state.counters.history)
-    steps = steps_per_epoch(experiment) * training.epochs
-    checkpoints = CheckpointHook(folder, lines, experiment.monitor)
-    clock = Clock(experiment.compute.device if profile else None)
-
-    def validate() -> Scores:
-        return evaluate_batches(
-            state.evaluated, experiment.task, experiment.val.epoch(), experiment.compute.autocast
-        ).scores
-
-    with ExitStack() as stack:
-        stack.callback(lines.close)
-        advance = stack.enter_context(console.progress("training", steps, "steps"))
-        advance(state.counters.step)
-        samples = len(experiment.train.rows)
-        hooks: list[Hook] = [
-            ProgressHook(advance),
-            LogHook(lines, training.epochs, training.log_every, samples, experiment.monitor),
-        ]
-        board = _tensorboard(experiment, folder, state, resumed)
-        if board is not None:
-            hooks.append(stack.enter_context(board))
-        if profile:
-            hooks.append(stack.enter_context(ProfileHook(experiment, folder, clock)))
-        hooks.append(checkpoints)  # last, so that a checkpoint stands for a step that is wholly recorded
-        try:
-            fit(
-                state,
-                experiment.task,
-                experiment.train,
-                validate,
-                training,
-                experiment.compute,
-                experiment.monitor,
-                interruption,
-                hooks,
-                clock,
-            )
-        except Interrupted:
-            checkpoints.save(state)
-            raise
-        best = state.counters.best
-        log.info(f"testing epoch {state.counters.best_epoch}, the best: {experiment.monitor.name} {best:.4g}")
-        outcomes = write_evaluations(experiment, folder, ("val", "test"))
-        if board is not None:
-            board.finish(
-                state.counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes)
-            )
-    log.info(clock.summary())
-
-
-def _tensorboard(
-    experiment: Experiment, folder: RunFolder, state: TrainState, resumed: bool
-) -> TensorBoardHook | None:
-    """The hook, if it is asked for; a new run shows its first augmented batch and its graph first."""
-    if "tensorboard" not in experiment.config.tracking:
-        return None
-    from epochal.tracking.hook import (
-        TensorBoardHook,  # tensorboard and matplotlib load only where they are used
-    )
-
-    pool, every = experiment.train.pool, experiment.config.training.log_every
-    counters = state.counters
-    purge_step = counters.step if resumed else None
-    if counters.epoch > 0 or counters.step >= every:  # shown before the cut
-        return TensorBoardHook(folder, pool.normalizer, every, purge_step)
-    example = state.model, next(experiment.train.epoch(0))
-    return TensorBoardHook(folder, pool.normalizer, every, purge_step, example)
 
 
 def _settled(experiment: Experiment, unfinished: Run | None) -> Experiment:
@@ -217,28 +116,3 @@ def _new_folder(experiment: Experiment) -> RunFolder:
     steps = steps_per_epoch(experiment) * config.training.epochs
     write_text(folder.config, dump_yaml({**config.to_plain(), "derived": derived(experiment, steps)}))
     return folder
-
-
-@contextmanager
-def _flagged(folder: RunFolder) -> Iterator[None]:
-    """Leave the flag that says how the block ended; a traceback goes to the log, a line to the user."""
-    try:
-        yield
-    except Interrupted as interrupted:
-        set_flag(folder, "interrupted", f"stopped by {interrupted}")
-        log.warning(f"stopped by {interrupted}; --resume continues {folder.path}")
-        raise
-    except KeyboardInterrupt:
-        set_flag(folder, "interrupted", "stopped at once; the last checkpoint stands")
-        raise
-    except EpochalError as error:
-        set_flag(folder, "failed", str(error))
-        log.error(f"failed: {error}", extra={"file_only": True})
-        raise
-    except Exception as error:
-        reason = describe(error)
-        set_flag(folder, "failed", reason)
-        log.error(f"failed: {reason}\n{traceback.format_exc()}", extra={"file_only": True})
-        mend = f"the traceback is in {folder.log}; --resume continues from the last checkpoint"
-        raise RunError(Problem(reason, mend=mend)) from error
-    set_flag(folder, "finished", "finished")
