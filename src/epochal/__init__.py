@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from epochal.data.batch import Batch as Batch
     from epochal.data.manifest import Manifest as Manifest
     from epochal.data.manifest import Source as Source
-    from epochal.engine.interruption import Interrupted as Interrupted
     from epochal.errors import ConfigError as ConfigError
     from epochal.errors import DataError as DataError
     from epochal.errors import EpochalError as EpochalError
+    from epochal.errors import Interrupted as Interrupted
     from epochal.errors import RequestError as RequestError
     from epochal.errors import RunError as RunError
     from epochal.experiment.config import ExperimentConfig as ExperimentConfig

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -54,6 +55,18 @@ class DataError(RequestError):
 
 class RunError(EpochalError):
     """A run that started and could not go on."""
+
+
+class Interrupted(BaseException):
+    """Training stopped at a step's boundary because it was asked to; its state is in the checkpoint.
+
+    exit_code: 130 for SIGINT, 143 for SIGTERM.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+        self.exit_code = 128 + number
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

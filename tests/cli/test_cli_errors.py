@@ -12,8 +12,7 @@ import click
 import pytest
 
 from epochal.cli.errors import run_command
-from epochal.engine.interruption import Interrupted
-from epochal.errors import ConfigError, Problem, RunError
+from epochal.errors import ConfigError, Interrupted, Problem, RunError
 
 
 @pytest.fixture(autouse=True)

@@ -120,7 +120,7 @@ class Checkpoints(Hook):
     ) -> None:
         self.writer = CheckpointWriter(folder, lines)
         interval = CheckpointConfig(every=every)
-        self._hook = CheckpointHook(self.writer, lines, monitor, interval, interruption or Interruption())
+        self._hook = CheckpointHook(self.writer, monitor, interval, interruption or Interruption())
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:
         self._hook.after_step(state, loss)

@@ -16,7 +16,8 @@ from small_training import Drawing, StopAfter, Training, make_training, pictures
 from torch import nn
 
 from epochal.engine.checkpoint import read_checkpoint, write_checkpoint
-from epochal.engine.interruption import Interrupted, Interruption
+from epochal.engine.interruption import Interruption
+from epochal.errors import Interrupted
 
 
 def dropout_net() -> nn.Module:

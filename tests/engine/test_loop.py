@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.engine.hooks import LogHook, ProgressHook
-from epochal.engine.interruption import Interrupted, Interruption, listen
+from epochal.engine.interruption import Interruption, listen
 from epochal.engine.loop import Hook, Monitor
 from epochal.engine.state import TrainState
-from epochal.errors import RunError
+from epochal.errors import Interrupted, RunError
 from epochal.run.durable import LineFile
 from epochal.run.folder import RunFolder
 from epochal.tasks.scores import Scores

@@ -33,7 +33,7 @@ def through_a_checkpoint(running: Running) -> Running:
     tensors: dict[str, Tensor] = {}
     values: dict[str, Any] = flatten({"running": running.state_dict()}, "state", tensors)
     restored = Running()
-    restored.load_state_dict(unflatten(values, tensors)["running"], torch.device("cpu"))
+    restored.load_state_dicts([unflatten(values, tensors)["running"]], torch.device("cpu"))
     return restored
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from epochal.errors import RequestError
-from epochal.run.durable import Lock, is_locked, read_holder
-from epochal.run.folder import create_run_folder
+from epochal.run.durable import Lock, boot_id, is_locked, read_holder
+from epochal.run.folder import RunFolder, create_run_folder
+from epochal.run.run import Run
 from epochal.run.status import clear_flags, reason_of, set_flag, status_of
 
 HOLDER = """
@@ -103,7 +107,6 @@ def test_a_run_without_a_flag_is_running_while_its_process_lives(
 def test_a_run_has_the_flag_of_its_last_attempt(tmp_path: Path) -> None:
     folder = create_run_folder(tmp_path, "skin", "0a1b2c3d")
     assert status_of(folder) == "crashed"
-    assert reason_of(folder) == ""
     for ending, reason in (("interrupted", "stopped by SIGTERM"), ("failed", "loss: nan")):
         set_flag(folder, ending, reason)  # type: ignore[arg-type]
         assert status_of(folder) == ending
@@ -120,3 +123,75 @@ def test_a_holder_that_can_not_be_read_is_nobody(tmp_path: Path) -> None:
     assert read_holder(tmp_path / ".lock") == {}
     (tmp_path / ".lock").write_text("[1]")
     assert read_holder(tmp_path / ".lock") == {}
+
+
+def crashed_run(
+    root: Path, since: datetime, boot: str | None = None, host: str | None = None
+) -> tuple[RunFolder, str]:
+    """A run whose process left a lock file and a log, and that time as its reason shows it."""
+    folder = create_run_folder(root, "skin", "0a1b2c3d")
+    holder = {"pid": 123, "host": host or socket.gethostname(), "boot": boot or boot_id()}
+    folder.lock.write_text(json.dumps({**holder, "since": since.isoformat(timespec="seconds")}))
+    folder.log.write_text("run\n")
+    return folder, since.strftime("%Y-%m-%d %H:%M:%S")
+
+
+NOW = datetime.now().astimezone()
+
+
+def test_a_running_run_says_who_works_on_it(tmp_path: Path) -> None:
+    folder = create_run_folder(tmp_path, "skin", "0a1b2c3d")
+    holder = hold(folder.lock)
+    run = Run(folder.path)
+    assert run.reason.startswith(f"pid {holder.pid} on {socket.gethostname()} since 20")
+    assert run.holder == {**run.holder, "pid": holder.pid, "host": socket.gethostname(), "boot": boot_id()}
+    kill(holder)
+    assert run.holder["pid"] == holder.pid
+    assert f"pid {holder.pid} on {socket.gethostname()} since 20" in run.reason
+
+
+def test_a_crashed_run_says_what_is_known_and_how_to_go_on(tmp_path: Path) -> None:
+    folder, shown = crashed_run(tmp_path / "my runs", NOW - timedelta(hours=1))
+    run = Run(folder.path)
+    who = f"pid 123 on {socket.gethostname()} since {shown}"
+    why = "killed, out of memory, or the machine stopped"
+    command = f"epochal train '{folder.config}' --resume '{folder.path}'"
+    assert run.step == 0
+    assert run.reason == (
+        f"{who} is gone without a word ({why}); last recorded: nothing yet; continue it with `{command}`"
+    )
+    rows = [{"step": 20, "epoch": 1, "train/loss": 1.0}, {"step": 30, "epoch": 2, "train/batch_loss": 0.9}]
+    folder.history.write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 4')
+    assert run.step == 30
+    assert "last recorded: epoch 2, step 30;" in run.reason
+
+
+def test_another_boot_of_this_machine_is_a_restart_and_that_of_another_machine_is_not(tmp_path: Path) -> None:
+    here, _ = crashed_run(tmp_path, NOW, boot="an-earlier-one")
+    assert "is gone without a word (the machine was restarted since)" in reason_of(here)
+    elsewhere, _ = crashed_run(tmp_path, NOW, boot="its-own", host="elsewhere")
+    assert "on elsewhere since" in reason_of(elsewhere)
+    assert "(killed, out of memory, or the machine stopped)" in reason_of(elsewhere)
+
+
+def test_who_evaluated_a_crashed_run_is_not_taken_for_who_trained_it(tmp_path: Path) -> None:
+    folder, _ = crashed_run(tmp_path, NOW)
+    os.utime(folder.log, (NOW.timestamp() - 60, NOW.timestamp() - 60))  # training wrote to it before
+    assert reason_of(folder).startswith("its process is gone without a word")
+
+
+def test_a_finished_run_stays_finished_while_it_is_evaluated_and_after(tmp_path: Path) -> None:
+    folder = create_run_folder(tmp_path, "skin", "0a1b2c3d")
+    set_flag(folder, "finished", "finished")
+    holder = hold(folder.lock)
+    assert (status_of(folder), reason_of(folder)) == ("finished", "finished")
+    release(holder)
+    assert (status_of(folder), reason_of(folder)) == ("finished", "finished")
+
+
+def test_a_run_of_which_nothing_is_known_crashed(tmp_path: Path) -> None:
+    folder = create_run_folder(tmp_path, "skin", "0a1b2c3d")
+    assert Run(folder.path).holder == {}
+    assert reason_of(folder).startswith("its process is gone without a word (killed, out of memory")
+    folder.lock.write_text("[torn")
+    assert reason_of(folder).startswith("its process is gone without a word (killed, out of memory")

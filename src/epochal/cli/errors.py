@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import epochal
-from epochal.errors import EpochalError
+from epochal.errors import EpochalError, Interrupted
 
 PROGRAM = "epochal"
 DEBUG = "EPOCHAL_DEBUG"
@@ -49,7 +49,6 @@ def run_command(command: click.Command, arguments: Sequence[str] | None = None) 
 def _report(error: BaseException) -> int:
     """Print one line for each mistake, and no traceback unless it is asked for; the exit code."""
     # it is at the end of a command, so the import delays nothing that went well
-    from epochal.engine.interruption import Interrupted
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code

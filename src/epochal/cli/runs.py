@@ -17,7 +17,8 @@ _STYLES = {"finished": "green", "running": "cyan", "interrupted": "yellow", "fai
 _SCORES = ("accuracy", "f1", "roc_auc", "balanced_accuracy", "mae", "rmse", "r2", "loss")
 _MOST_SCORES = 4
 _NO_EDGE = 240  # a file or a pipe has none to fold lines at
-_FIXED = 27  # columns of status, epoch and split, and the gaps between them
+_FIXED = 16  # columns of epoch and split, and the gaps between all columns
+_ADVISED = 3
 
 
 @click.command("runs")
@@ -47,7 +48,9 @@ def _as_json(run: Run) -> dict[str, object]:
         "path": str(run.path),
         "status": run.status,
         "reason": run.reason,
+        "holder": run.holder,
         "epoch": _epoch(run),
+        "step": run.step,
         "metrics": run.metrics,
     }
 
@@ -63,16 +66,47 @@ def _print(found: list[Run]) -> None:
     metrics = [run.metrics for run in found]
     splits = ["test" if any(key.startswith("test/") for key in values) else "val" for values in metrics]
     known = {key.partition("/")[2] for values in metrics for key in values}
-    scores = _fitting([score for score in _SCORES if score in known], console.width - max(map(len, names)))
+    statuses = _statuses(found, console.width - max(map(len, names)))
+    room = console.width - max(map(len, names)) - max(map(len, statuses))
+    scores = _fitting([score for score in _SCORES if score in known], room)
     table = Table("run", "status", "epoch", *scores, "of", box=None, pad_edge=False)
     for column in table.columns[2:-1]:
         column.justify = "right"
-    for run, name, values, split in zip(found, names, metrics, splits, strict=True):
-        status = run.status
+    for run, name, status, values, split in zip(found, names, statuses, metrics, splits, strict=True):
         cells = [f"{values[key]:.4f}" if (key := f"{split}/{score}") in values else "" for score in scores]
-        shown = f"[{_STYLES[status]}]{status}[/{_STYLES[status]}]"
+        style = _STYLES[status.partition(" ")[0]]
+        shown = f"[{style}]{status}[/{style}]"
         table.add_row(name, shown, str(_epoch(run) or ""), *cells, split if any(cells) else "")
     console.print(table)
+    for advice in _advice(found):
+        console.print(advice, soft_wrap=True, markup=False)  # a command that is folded can't be copied
+
+
+def _statuses(found: list[Run], width: int) -> list[str]:
+    """The status of each run, with the process of those that run, if the width has room for it."""
+    statuses = [run.status for run in found]
+    longer = [
+        f"{status} {run.holder.get('pid', '')}".rstrip() if status == "running" else status
+        for run, status in zip(found, statuses, strict=True)
+    ]
+    return longer if max(map(len, longer)) + _FIXED <= width else list(statuses)
+
+
+def _advice(found: list[Run]) -> list[str]:
+    """For the newest runs that ended before they were finished: why, and the command that continues each.
+
+    Left out are those whose experiment has a newer run, which is what one would continue.
+    """
+    from epochal.run.status import command_to_continue, crash_of
+
+    newest = {(run.path.parent, run.id): run for run in found}.values()
+    ended = [run for run in newest if run.status in ("crashed", "interrupted", "failed")]
+    lines = []
+    for run in sorted(ended, key=found.index)[-_ADVISED:]:
+        reason = crash_of(run.folder) if run.status == "crashed" else run.reason
+        first = next(iter(reason.splitlines()), run.status)
+        lines.append(f"\n{run.path.name} {run.status}: {first}\n  {command_to_continue(run.folder)}")
+    return lines
 
 
 def _fitting(scores: list[str], width: int) -> list[str]:

@@ -10,6 +10,9 @@ import click
 
 from epochal.cli.arguments import config_arguments
 from epochal.cli.options import json_option, quiet_option
+from epochal.errors import Interrupted
+
+_PREEMPTED = 75  # EX_TEMPFAIL: try again later
 
 
 @click.command("train")
@@ -22,6 +25,14 @@ from epochal.cli.options import json_option, quiet_option
     help="Continue the newest unfinished run of this experiment, or RUN.",
 )
 @click.option("--again", is_flag=True, help="Train even if a finished run of this experiment exists.")
+@click.option(
+    "--no-preflight", is_flag=True, help="Don't take one batch through the whole life of a run first."
+)
+@click.option(
+    "--preemptible",
+    is_flag=True,
+    help="Exit with 75, not 130 or 143, when a signal stopped it: to be resumed.",
+)
 @click.option("--profile", is_flag=True, help="Write where the time goes, and a trace, into the run folder.")
 @quiet_option
 @json_option
@@ -31,6 +42,8 @@ def command(
     overrides: list[str],
     resume: str | None,
     again: bool,
+    no_preflight: bool,
+    preemptible: bool,
     profile: bool,
     quiet: bool,
     as_json: bool,
@@ -41,8 +54,7 @@ def command(
     """
     if profile:
         os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler talks; read when torch is loaded
-    from epochal.engine.interruption import Interrupted  # torch loads here, after the arguments are parsed
-    from epochal.verbs.train import train
+    from epochal.verbs.train import train  # torch loads here, after the arguments are parsed
 
     if resume is not None and "=" in resume:  # `--resume optimizer.lr=1e-3`: no run, but the first override
         overrides, resume = [resume, *overrides], ""
@@ -52,11 +64,14 @@ def command(
             *overrides,
             resume=resume if resume else resume is not None,
             again=again,
+            preflight=not no_preflight,
             profile=profile,
             quiet=quiet,
         )
     except Interrupted as interrupted:
-        raise SystemExit(interrupted.exit_code) from None
+        raise SystemExit(_PREEMPTED if preemptible else interrupted.exit_code) from None
+    if os.environ.get("RANK", "0") != "0":  # of several processes under torchrun, one speaks
+        return
     metrics = run.metrics
     if as_json:
         click.echo(json.dumps({"run": str(run.path), "status": run.status, "metrics": metrics}))

@@ -56,13 +56,16 @@ class Batches:
 
     rows: row numbers in the manifest. augment: given for training only; with it the order is shuffled by
     (seed, epoch), and a last batch of a single sample, which batch normalisation can't train on, is left
-    out of that epoch.
+    out of that epoch. rank, processes: of several processes, each takes its part of every batch; one that
+    is left without a sample takes the batch's first, which then does not count.
     """
 
     pool: Pool
     rows: Array
     size: int
     augment: Augment | None = None
+    rank: int = 0
+    processes: int = 1
 
     def __len__(self) -> int:
         return -(-self._count // self.size)
@@ -78,10 +81,25 @@ class Batches:
         """Samples in the batches ``start`` to ``stop - 1`` of an epoch."""
         return min(stop * self.size, self._count) - start * self.size
 
+    def own_count(self, batch: int) -> int:
+        """Samples of a batch that are this process's to train on."""
+        start, stop = self._bounds(self.count(batch, batch + 1))
+        return stop - start
+
+    def _bounds(self, count: int) -> tuple[int, int]:
+        """Where this process's part of a batch of ``count`` samples begins and ends."""
+        return self.rank * count // self.processes, (self.rank + 1) * count // self.processes
+
+    def _own(self, count: int) -> slice:
+        """This process's part of a batch, never empty."""
+        start, stop = self._bounds(count)
+        return slice(start, stop) if stop > start else slice(0, 1)
+
     def order(self, epoch: int) -> list[Array]:
         """The row numbers of each batch of an epoch."""
         rows = self._rows(epoch)
-        return [rows[first : first + self.size] for first in range(0, len(rows), self.size)]
+        whole = [rows[first : first + self.size] for first in range(0, len(rows), self.size)]
+        return whole if self._together else [batch[self._own(len(batch))] for batch in whole]
 
     def _rows(self, epoch: int) -> Array:
         """The row numbers of an epoch, in its order."""
@@ -100,6 +118,9 @@ class Batches:
         skipped = start % self._batches_at_once
         for inputs, targets, index in raw:
             block = self._finish(inputs, targets, index, epoch)
+            if self.processes > 1 and self._together:
+                own = self._own(len(index))
+                block = Batch(block.inputs[own], block.targets[own], block.samples[own])
             if len(index) <= self.size:
                 yield from [block][skipped:]
             else:
@@ -111,13 +132,18 @@ class Batches:
             skipped = 0
 
     @property
+    def _together(self) -> bool:
+        """Whether augmentation looks at a batch as a whole, so that every process has to make all of it."""
+        return self.augment is not None and not self.augment.by_sample
+
+    @property
     def _batches_at_once(self) -> int:
         """How many batches are gathered, augmented and normalised together.
 
         Batches of small samples would cost more in calls than in work. Augmentation that looks at a batch
         as a whole gets one batch.
         """
-        if self.augment is not None and not self.augment.by_sample:
+        if self._together or self.processes > 1:
             return 1
         return max(1, _BLOCK_VALUES // (math.prod(self.pool.samples.shape) * self.size))
 
@@ -129,7 +155,8 @@ class Batches:
         """
         rows, size = self._rows(epoch), self._batches_at_once * self.size
         for first in range(start * self.size // size * size, len(rows), size):
-            yield rows[first : first + size]
+            block = rows[first : first + size]
+            yield block if self.processes == 1 or self._together else block[self._own(len(block))]
 
     def _gather(self, blocks: Iterable[Array]) -> Iterator[Raw]:
         """The samples of each block, in memory that is used again once the block is gone."""

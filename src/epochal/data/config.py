@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -44,9 +44,14 @@ class DataConfig(Section):
     normalize_target: Literal["none", "standard"] = Field(
         default="none", description="regression: train on standardised targets; scores keep their own units"
     )
-    batch_size: int = Field(default=32, ge=1, description="samples in a training batch")
+    batch_size: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        default=32,
+        description="samples in a training batch; auto: the largest batch that memory has room for",
+    )
     evaluation_batch_size: int | None = Field(
-        default=None, ge=1, description="samples in a batch of evaluation; by default four training batches"
+        default=None,
+        ge=1,
+        description="samples in a batch of evaluation; by default four training batches, under auto one",
     )
     cache: Literal["auto", "memory", "disk", "none"] = Field(
         default="auto", description="where prepared samples are kept; auto: files on disk, the rest in memory"

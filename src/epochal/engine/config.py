@@ -139,5 +139,11 @@ class ComputeConfig(Section):
     )
     compile: bool = Field(default=False, description="torch.compile the model")
     deterministic: bool = Field(default=True, description="only operations that repeat bit for bit")
-    processes: Literal[1] = Field(default=1, description="training processes; one, for now")
-    strategy: Literal["auto"] = Field(default="auto", description="how several processes share the work")
+    processes: int = Field(
+        default=1,
+        ge=1,
+        description="training processes on this machine; torchrun says it for several machines",
+    )
+    strategy: Literal["auto", "ddp"] = Field(
+        default="auto", description="how several processes share the work: ddp, each has the whole model"
+    )

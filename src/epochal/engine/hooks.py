@@ -72,21 +72,20 @@ class ProgressHook(Hook):
 class CheckpointHook(Hook):
     """Orders ``best`` when an epoch is the best so far, and ``last`` after every epoch and at its interval.
 
-    Training stops for as long as the state is copied; a thread writes it.
+    Training stops for as long as the state is copied; a thread writes it. Of several processes, all give
+    their part of the state, and one has a writer.
     """
 
     phase = "checkpoint"
 
     def __init__(
         self,
-        writer: CheckpointWriter,
-        lines: LineFile,
+        writer: CheckpointWriter | None,
         monitor: Monitor,
         interval: CheckpointConfig,
         interruption: Interruption,
     ) -> None:
         self._writer = writer
-        self._lines = lines
         self._monitor = monitor
         self._steps = interval.steps
         self._seconds = interval.seconds
@@ -95,19 +94,20 @@ class CheckpointHook(Hook):
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:  # noqa: ARG002 (a hook's signature)
         """Every so many steps or seconds, and when a signal asks for it."""
-        self._writer.check()
+        if self._writer is not None:
+            self._writer.check()
+        if self._seconds is not None and time.monotonic() - self._written >= self._seconds:
+            self._interruption.ask()
+            self._written = time.monotonic()
         due = self._steps is not None and state.counters.step % self._steps == 0
-        late = self._seconds is not None and time.monotonic() - self._written >= self._seconds
-        if due or late or self._interruption.checkpoint:
-            if self._interruption.checkpoint:
-                log.info(f"a checkpoint was asked for at step {state.counters.step}")
+        if due or self._interruption.checkpoint:
             self._interruption.checkpoint = False
             self.order(state)
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
         """The state after validation, and the weights where they are the best."""
         best = None
-        if is_best:
+        if is_best and self._writer is not None:
             score = {
                 "epoch": state.counters.epoch,
                 "monitor": self._monitor.name,
@@ -118,6 +118,9 @@ class CheckpointHook(Hook):
 
     def order(self, state: TrainState, best: Snapshot | None = None) -> None:
         """Have the whole state written as it stands now."""
-        state.counters.history = self._lines.offset
-        self._writer.order(Snapshot.of(*state.to_checkpoint()), best)
+        if self._writer is not None:
+            state.counters.history = self._writer.lines.offset
+        parts = state.to_checkpoint()
+        if self._writer is not None:
+            self._writer.order(Snapshot.of(*parts), best)
         self._written = time.monotonic()

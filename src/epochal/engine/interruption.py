@@ -10,30 +10,61 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TypeVar
 
+import torch
+from torch import Tensor
+
+from epochal.engine.processes import ALONE, Processes
+from epochal.errors import Interrupted
+
 ItemT = TypeVar("ItemT")
-
-
-class Interrupted(BaseException):
-    """Training stopped at a step's boundary because it was asked to; its state is in the checkpoint.
-
-    exit_code: 130 for SIGINT, 143 for SIGTERM.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.number = number
-        self.exit_code = 128 + number
 
 
 @dataclass
 class Interruption:
     """Set by signals; looked at after every optimiser step.
 
-    signal: the one that asks to stop. checkpoint: whether one is asked for (SIGUSR1).
+    signal: the one that asks to stop. checkpoint: whether one is asked for (SIGUSR1). Of several processes
+    each one acts on what any of them received, after the same step: once they have told each other.
     """
 
+    processes: Processes = ALONE
     signal: int | None = None
     checkpoint: bool = False
+    _received: int = 0
+    _asked: bool = False
+
+    def stop(self, number: int) -> None:
+        """A signal asks this process to stop."""
+        if self.processes.count == 1:
+            self.signal = number
+        self._received = number
+
+    def ask(self) -> None:
+        """This process is asked for a checkpoint."""
+        if self.processes.count == 1:
+            self.checkpoint = True
+        self._asked = True
+
+    def agree(self, finite: bool, loss: Tensor, share: float) -> tuple[bool, Tensor]:
+        """What all processes say: whether every one's loss is finite, and the mean loss of the whole batch.
+
+        loss: the mean over this process's samples, and share: how many they are, in any unit.
+        """
+        if self.processes.count == 1:
+            return finite, loss
+        own = [float(finite), self._received, self._asked, float(loss) if share else 0.0, share]
+        self._asked = False
+        everyone = self.processes.exchange([float(number) for number in own])
+        all_finite, received, asked, losses, shares = zip(*everyone, strict=True)
+        self.signal = int(max(received)) or None
+        self.checkpoint = self.checkpoint or any(asked)
+        total = sum(one * other for one, other in zip(losses, shares, strict=True))
+        return all(all_finite), torch.tensor(total / sum(shares))
+
+    def leave(self) -> None:
+        """From here on this process is on its own, and acts on what it receives at once."""
+        self.processes = ALONE
+        self.signal = self.signal or self._received or None
 
     def check(self) -> None:
         """Raise Interrupted when a signal has come."""
@@ -48,12 +79,12 @@ class Interruption:
 
 
 @contextmanager
-def listen() -> Iterator[Interruption]:
+def listen(processes: Processes = ALONE) -> Iterator[Interruption]:
     """Turn the first SIGINT or SIGTERM into a request to stop; a second one acts at once, as ever.
 
     SIGUSR1, by which Slurm warns a job before its time is up, asks for a checkpoint.
     """
-    request = Interruption()
+    request = Interruption(processes)
     if threading.current_thread() is not threading.main_thread():
         yield request  # Python delivers signals to the main thread only
         return
@@ -64,11 +95,11 @@ def listen() -> Iterator[Interruption]:
             signal.signal(number, handler)
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a handler's signature)
-        request.signal = number
+        request.stop(number)
         restore()
 
     def save(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a handler's signature)
-        request.checkpoint = True
+        request.ask()
 
     before = signal.signal(signal.SIGUSR1, save)
     for number in previous:

@@ -91,11 +91,12 @@ def fit(
         try:
             for batch in batches.epoch(counters.epoch, start=counters.batch):
                 clock.lap("data")
-                share = _share(batches, counters.batch, len(batch), config.accumulate)
-                loss = backward(state, task, batch, compute, share, recovery, clock)
-                counters.batch += 1
+                share = _share(batches, counters.batch, config.accumulate)
                 left -= 1
-                if counters.batch % config.accumulate == 0 or left == 0:
+                last = (counters.batch + 1) % config.accumulate == 0 or left == 0
+                loss = backward(state, task, batch, compute, share, last, recovery, interruption, clock)
+                counters.batch += 1
+                if last:
                     optimizer_step(state, config.gradient_clip)
                     clock.lap("optimizer")
                     for hook in hooks:
@@ -120,19 +121,22 @@ def fit(
         interruption.check()
 
 
-def _share(batches: Batches, batch: int, samples: int, accumulate: int) -> float:
+def _share(batches: Batches, batch: int, accumulate: int) -> float:
     """The part of its optimiser step that a batch makes: each sample counts alike, in a short batch too."""
-    if accumulate == 1:
+    if accumulate == 1 and batches.processes == 1:
         return 1.0
     first = batch - batch % accumulate
-    return samples / batches.count(first, min(first + accumulate, len(batches)))
+    total = batches.count(first, min(first + accumulate, len(batches)))
+    return batches.processes * batches.own_count(batch) / total
 
 
 def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Monitor) -> dict[str, float]:
     """The epoch's numbers, and the schedule's step on them; the state then stands at the next epoch."""
     counters = state.counters
     validation = validate()  # first, for it may be interrupted, and nothing has changed until then
-    row = {f"train/{name}": value for name, value in state.running.close(task.running).items()}
+    row = {
+        f"train/{name}": value for name, value in state.running.close(task.running, state.processes).items()
+    }
     row |= {f"val/{name}": value for name, value in validation.overall.items()}
     row["train/lr"] = state.schedule.rate
     if not math.isfinite(row["val/loss"]):

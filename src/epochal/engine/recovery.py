@@ -41,7 +41,7 @@ class Recovery:
         task: Task,
         autocast: Autocast,
         names: Callable[[int], str],
-        restore: Callable[[], None],
+        restore: Callable[[], object],
     ) -> None:
         self._on_nan = on_nan
         self._task = task
@@ -73,7 +73,10 @@ class Recovery:
         """
         counters = state.counters
         what = f"the loss became {float(loss):g} at step {counters.step + 1} (epoch {counters.epoch + 1})"
-        reason = explain(state.model, self._task, batch, self._autocast, self._names)
+        own = ""
+        if not torch.isfinite(loss):
+            own = explain(state.model, self._task, batch, self._autocast, self._names)
+        reason = next(filter(None, state.processes.gather(own)))
         log.error(f"{what}: {reason}; {sample_list(batch, self._names)}", extra={"file_only": True})
         self._in_a_row += 1
         if self._on_nan == "stop" or max(self._in_a_row, len(counters.left_out)) > _PATIENCE:

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from epochal.engine.processes import ALONE, Processes
+
 Score = Callable[[Tensor, Tensor], dict[str, Tensor]]
 
 _STEPS = 32
@@ -39,12 +41,15 @@ class Running:
         if len(waiting) == _STEPS or len(waiting) * outputs.numel() >= _VALUES:
             self._reduce(score)
 
-    def close(self, score: Score) -> dict[str, float]:
-        """The means, read from the device; the next epoch starts from nothing."""
+    def close(self, score: Score, processes: Processes = ALONE) -> dict[str, float]:
+        """The means over all processes, read from the device; the next epoch starts from nothing."""
         self._reduce(score)
-        means = {name: float(total) / self.samples for name, total in self.sums.items()}
+        own = {name: float(total) for name, total in self.sums.items()}
+        everyone = processes.gather((own, self.samples))
         self.sums, self.samples = {}, 0
-        return means
+        samples = sum(count for _, count in everyone)
+        names = dict.fromkeys(name for sums, _ in everyone for name in sums)
+        return {name: sum(sums.get(name, 0.0) for sums, _ in everyone) / samples for name in names}
 
     @torch.no_grad()
     def _reduce(self, score: Score) -> None:
@@ -73,14 +78,17 @@ class Running:
             "waiting": [list(entry) for entry in self.waiting],
         }
 
-    def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Continue from what ``state_dict`` gave."""
-        self.sums = {name: total.to(device) for name, total in state["sums"].items()}
-        self.samples = state["samples"]
-        self.waiting = [
-            (loss.to(device), outputs.to(device), targets.to(device))
-            for loss, outputs, targets in state["waiting"]
-        ]
+    def load_state_dicts(self, states: list[dict[str, Any]], device: torch.device) -> None:
+        """Continue from what ``state_dict`` gave, or the sum of several."""
+        self.sums, self.samples, self.waiting = {}, 0, []
+        for state in states:
+            for name, total in state["sums"].items():
+                self._add(name, total.to(device))
+            self.samples += state["samples"]
+            self.waiting += [
+                (loss.to(device), outputs.to(device), targets.to(device))
+                for loss, outputs, targets in state["waiting"]
+            ]
 
 
 def _alike(waiting: tuple[Tensor, Tensor, Tensor], outputs: Tensor, targets: Tensor) -> bool:

@@ -114,6 +114,11 @@ class Schedule:
         return float(self._optimizer.param_groups[-1]["lr"])
 
     @property
+    def per(self) -> str:
+        """When it moves: after each ``step``, or after each ``epoch``."""
+        return self._per
+
+    @property
     def follows_score(self) -> bool:
         """Whether the schedule steps on the monitored score."""
         return isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from epochal.engine.ema import Ema
 from epochal.engine.flat import flatten, unflatten
 from epochal.engine.optimizers import plain_step
+from epochal.engine.processes import ALONE, Processes
 from epochal.engine.running import Running
 from epochal.engine.schedules import Schedule
 from epochal.errors import Problem, RequestError
@@ -46,6 +47,7 @@ class TrainState:
     """Everything that training changes.
 
     running: the scores of the current epoch's training batches so far.
+    network: the model as training calls it: with gradients that are averaged over several processes.
     """
 
     model: nn.Module
@@ -54,12 +56,15 @@ class TrainState:
     scaler: torch.amp.GradScaler
     ema: Ema | None
     device: torch.device
+    processes: Processes = ALONE
     counters: Counters = field(default_factory=Counters)
     running: Running = field(default_factory=Running)
+    network: nn.Module = field(init=False)
     step_optimizer: Callable[[], object] = field(init=False)
     _parameters: list[nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.network = self.model
         self.step_optimizer = plain_step(self.optimizer)
         own = type(self.optimizer).zero_grad is not torch.optim.Optimizer.zero_grad
         self._parameters = (
@@ -83,7 +88,10 @@ class TrainState:
         return dict(self.evaluated.state_dict())
 
     def to_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Tensors by name, and plain values: all of the state, generators included."""
+        """Tensors by name, and plain values: all of the state, generators included.
+
+        Every one of several processes calls it, after the same step.
+        """
         tensors: dict[str, Tensor] = {}
         values = flatten(
             {
@@ -92,9 +100,10 @@ class TrainState:
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
                 "scaler": self.scaler.state_dict(),
-                "running": self.running.state_dict(),
                 "counters": vars(self.counters),
-                "generators": _generators(self.device),
+                "processes": self.processes.gather(
+                    {"running": self.running.state_dict(), "generators": _generators(self.device)}
+                ),
             },
             "state",
             tensors,
@@ -112,9 +121,14 @@ class TrainState:
         _match_layout(self.optimizer)
         self.schedule.load_state_dict(state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
-        self.running.load_state_dict(state["running"], self.device)
         self.counters = Counters(**state["counters"])
-        _restore_generators(state["generators"], self.device)
+        parts, rank = state["processes"], self.processes.rank
+        if len(parts) == self.processes.count:
+            self.running.load_state_dicts([parts[rank]["running"]], self.device)
+        elif self.processes.leads:
+            self.running.load_state_dicts([part["running"] for part in parts], self.device)
+        if rank < len(parts):
+            _restore_generators(parts[rank]["generators"], self.device)
 
 
 def _check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:

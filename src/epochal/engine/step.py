@@ -11,6 +11,8 @@ from torch import Tensor
 from epochal.data.batch import Batch
 from epochal.engine.clock import Clock
 from epochal.engine.compute import Compute
+from epochal.engine.interruption import Interruption
+from epochal.engine.processes import without_sync
 from epochal.engine.recovery import Recovery
 from epochal.engine.state import TrainState
 from epochal.tasks.task import Task
@@ -22,37 +24,46 @@ def backward(
     batch: Batch,
     compute: Compute,
     share: float,
+    last: bool,
     recovery: Recovery,
+    interruption: Interruption,
     clock: Clock,
 ) -> Tensor:
     """Add the gradients of ``share`` times the batch's mean loss; returns the loss, on the device.
 
-    share: the batch's part of the samples of its optimiser step, 1 where it is alone.
+    share: the batch's part of the samples of its optimiser step, 1 where it is alone; of several processes,
+        whose gradients are averaged, times their number. 0 for a process that has none of its samples.
+    last: whether it is the last batch of its optimiser step.
     recovery: decides about a batch whose loss is not finite; it adds no gradients.
     """
     if recovery.leaves_out(state):
         return torch.full((), torch.nan)
     recovery.before(state)
-    with compute.autocast():
-        outputs = task.forward(state.model, batch)
-    outputs = outputs.float()
-    loss = task.loss(outputs, batch.targets)
-    clock.lap("forward")
-    is_finite = finite_check(loss)
-    later = recovery.can_wait and loss.is_cuda
-    if not later and not is_finite():
+    with without_sync(state.network, wanted=not last):
+        with compute.autocast():
+            outputs = task.forward(state.network, batch)
+        outputs = outputs.float()
+        loss = task.loss(outputs, batch.targets)
+        clock.lap("forward")
+        is_finite = finite_check(loss)
+        later = recovery.can_wait and loss.is_cuda
+        finite, mean = True, loss.detach()
+        if not later:
+            finite, mean = interruption.agree(is_finite(), mean, share)
+        if finite:
+            scaled = state.scaler.scale(loss if share == 1 else loss * share)
+            scaled.backward()  # type: ignore[no-untyped-call]
+    if later:
+        finite, mean = interruption.agree(is_finite(), mean, share)
+    if not finite:
         recovery.handle(state, batch, loss.detach())
-        return loss.detach()
-    scaled = state.scaler.scale(loss if share == 1 else loss * share)
-    scaled.backward()  # type: ignore[no-untyped-call]
-    loss = loss.detach()
-    if later and not is_finite():
-        recovery.handle(state, batch, loss)
+        return mean
     recovery.well()
-    state.running.add(loss, outputs.detach(), batch.targets, task.running)
+    if share:
+        state.running.add(loss.detach(), outputs.detach(), batch.targets, task.running)
+        clock.samples += len(batch)
     clock.lap("backward")
-    clock.samples += len(batch)
-    return loss
+    return mean
 
 
 def finite_check(loss: Tensor) -> Callable[[], bool]:

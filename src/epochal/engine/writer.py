@@ -29,7 +29,7 @@ class CheckpointWriter:
 
     def __init__(self, folder: RunFolder, lines: LineFile) -> None:
         self._folder = folder
-        self._lines = lines
+        self.lines = lines
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._waiting: _Order | None = None
@@ -74,7 +74,7 @@ class CheckpointWriter:
 
     def _write(self, order: _Order) -> None:
         """The best first: a crash between the two repeats the epoch and writes it again."""
-        self._lines.flush()
+        self.lines.flush()
         if order.best is not None:
             order.best.write(self._folder.best)
         order.last.write(self._folder.last, self._folder.previous)

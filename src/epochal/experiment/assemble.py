@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 from torch import nn
 
 from epochal.config.component import Component
@@ -22,6 +16,7 @@ from epochal.engine.loop import Monitor
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.data import Data, assemble_data
+from epochal.experiment.identity import experiment_id
 from epochal.experiment.monitor import choose_monitor
 from epochal.losses.build import SINGLE_OUTPUT_LOSSES, build_loss
 from epochal.models.build import build_model
@@ -29,10 +24,7 @@ from epochal.tasks.build import DEFAULT_LOSSES, build_task, task_class
 from epochal.tasks.task import Task, TaskContext
 
 _DEFAULT_MODELS = {"image": "simple_cnn", "vector": "mlp", "tensor": "mlp"}
-_NOT_THE_EXPERIMENT = {
-    "": {"name", "tracking", "paths", "derived"},
-    "data": {"source", "split", "cache", "workers", "evaluation_batch_size"},
-}
+_PROVISIONAL = 32
 
 
 @dataclass(frozen=True)
@@ -93,8 +85,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
     )
     classes = len(task.names) if task.target == "class" else None
     augment = build_augment(config.data.augment, data.source.kind, classes)
-    size = config.data.batch_size
-    evaluation_size = config.data.evaluation_batch_size or 4 * size
+    size, evaluation_size = _batch_sizes(config)
     return Experiment(
         id=experiment_id(config, data),
         config=config,
@@ -107,6 +98,18 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         val=Batches(pool, data.split.val, evaluation_size),
         test=Batches(pool, data.split.test, evaluation_size),
     )
+
+
+def _batch_sizes(config: ExperimentConfig) -> tuple[int, int]:
+    """Samples in a batch of training and of evaluation.
+
+    Under ``auto`` they are what a run derived, or provisional until ``choose_batch_size``.
+    """
+    data = config.data
+    if data.batch_size == "auto":
+        size = (config.derived or {}).get("batch_size") or _PROVISIONAL
+        return size, data.evaluation_batch_size or size
+    return data.batch_size, data.evaluation_batch_size or 4 * data.batch_size
 
 
 def fill_in(config: ExperimentConfig, kind: str) -> ExperimentConfig:
@@ -152,35 +155,3 @@ def task_context(
         target_shift=statistics.target_mean if standard else (0.0,) * values,
         target_scale=tuple(s or 1.0 for s in statistics.target_std) if standard else (1.0,) * values,
     )
-
-
-def experiment_id(config: ExperimentConfig, data: Data) -> str:
-    """Eight hexadecimal digits of what decides the result: settings, data, split, and users' own modules.
-
-    What the data holds counts, not where it lies: the same experiment has one id on every machine.
-    """
-    settings = config.to_plain()
-    for section, keys in _NOT_THE_EXPERIMENT.items():
-        part = settings[section] if section else settings
-        for key in keys:
-            part.pop(key, None)
-    digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode())
-    digest.update(data.source.digest.encode())
-    if data.source.item is not None:  # of a random Dataset, the samples are not in the digest
-        digest.update(json.dumps(config.data.source.dump(), sort_keys=True).encode())
-    for rows in (data.split.train, data.split.val, data.split.test):
-        digest.update(np.ascontiguousarray(rows).tobytes() + b"|")
-    for file in sorted(_own_files([settings, config.data.source.name])):
-        digest.update(Path(file).read_bytes())
-    return digest.hexdigest()[:8]
-
-
-def _own_files(value: Any) -> set[str]:
-    """The files of modules named as ``package.module:Name`` in the settings; all are loaded by now."""
-    if isinstance(value, dict):
-        return _own_files(list(value.values()))
-    if isinstance(value, list):
-        return set().union(*map(_own_files, value))
-    module = sys.modules.get(value.partition(":")[0]) if isinstance(value, str) and ":" in value else None
-    file = getattr(module, "__file__", None) or ""
-    return {file} if file.endswith(".py") else set()

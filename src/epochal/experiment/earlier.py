@@ -7,36 +7,98 @@ from pathlib import Path
 from epochal.console import log
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import Experiment
-from epochal.run.catalog import find_run, runs_of
+from epochal.experiment.differences import (
+    changed_data,
+    changed_settings,
+    commit_change,
+    differences,
+    differs_by_code_only,
+)
+from epochal.run.catalog import find_run, list_runs, runs_of
 from epochal.run.run import Run
+from epochal.run.status import command_to_continue
+
+_MOST = 8
 
 
 def run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | None:
-    """The run to continue; RequestError where there is none, or where it is another experiment."""
-    config = experiment.config
-    others = runs_of(config.runs_folder, config.name, experiment.id)
-    unfinished = [run for run in others if run.status in ("interrupted", "failed", "crashed", "running")]
+    """The run to continue, None for a new one; a warning says what is otherwise than when the run started.
+
+    resume: True is the newest unfinished run of the experiment; where there is none, the newest of the same
+    name that differs by the code of the user's own modules only. Raises RequestError where there is no run to
+    continue, and where it is one of other settings, other data or another split, with all that differs.
+    """
     if resume is False:
-        if unfinished:
-            run, status = unfinished[-1], unfinished[-1].status
-            hint = "" if status == "running" else "; --resume continues it"
-            log.info(f"{run.path} of the same experiment is {status}{hint}")
+        _point_out_unfinished(experiment)
         return None
-    if resume is True:
-        if not unfinished:
-            mend = "leave --resume out to start one; a changed configuration is another experiment"
-            raise RequestError(Problem(f"no unfinished run of '{config.name}' ({experiment.id})", mend=mend))
-        return unfinished[-1]
-    run = find_run(resume, config.runs_folder)
-    if run.id != experiment.id:
-        mend = f"continue it with `epochal train {run.folder.config} --resume {run.path}`"
-        raise RequestError(
-            Problem("the run is of another configuration or of other data", str(run.path), mend)
-        )
-    return run if run.status != "finished" else None
+    run = _newest_unfinished(experiment) if resume is True else _named(experiment, resume)
+    if run.status == "finished":
+        return None
+    _warn_of_differences(run, experiment)
+    return run
 
 
 def finished_run(experiment: Experiment) -> Run | None:
     """The newest finished run of the experiment; None where there is none."""
     runs = runs_of(experiment.config.runs_folder, experiment.config.name, experiment.id)
     return next((run for run in reversed(runs) if run.status == "finished"), None)
+
+
+def _point_out_unfinished(experiment: Experiment) -> None:
+    runs = runs_of(experiment.config.runs_folder, experiment.config.name, experiment.id)
+    unfinished = [run for run in runs if run.status != "finished"]
+    if unfinished:
+        run, status = unfinished[-1], unfinished[-1].status
+        hint = "" if status == "running" else "; --resume continues it"
+        log.info(f"{run.path} of the same experiment is {status}{hint}")
+
+
+def _newest_unfinished(experiment: Experiment) -> Run:
+    config = experiment.config
+    runs = list_runs(config.runs_folder, config.name)[::-1]
+    unfinished = [run for run in runs if run.status != "finished"]
+    same = (run for run in unfinished if run.id == experiment.id)
+    similar = (run for run in unfinished if differs_by_code_only(run, experiment))
+    found = next(same, None) or next(similar, None)
+    if found is not None:
+        return found
+    what = f"no unfinished run of '{config.name}' ({experiment.id})"
+    mend = "leave --resume out to start one; a changed configuration is another experiment"
+    if not unfinished:
+        raise RequestError(Problem(what, mend=mend))
+    newest = unfinished[0]
+    what += f"; the newest that is unfinished, {newest.path}, is of another experiment"
+    changes = [*changed_settings(newest, experiment), *changed_data(newest, experiment)]
+    if not changes:  # an older version did not write down enough to be sure
+        mend = f"if it is the one you mean, name it: --resume {newest.path}"
+    raise RequestError(Problem(what, mend=mend), *_shortened(changes))
+
+
+def _named(experiment: Experiment, reference: str | Path) -> Run:
+    run = find_run(reference, experiment.config.runs_folder)
+    if run.id == experiment.id:
+        return run
+    where, settings, data = str(run.path), changed_settings(run, experiment), changed_data(run, experiment)
+    if settings or data:
+        mend = f"continue it with `{command_to_continue(run.folder)}`" if settings else ""
+        raise RequestError(
+            Problem("the run is of another experiment", where, mend), *_shortened([*settings, *data])
+        )
+    if run.status == "finished":
+        mend = "leave --resume out to train with what is changed"
+        raise RequestError(Problem("the run is finished, there is nothing to continue", where, mend))
+    return run
+
+
+def _shortened(problems: list[Problem]) -> list[Problem]:
+    more = len(problems) - _MOST
+    return problems if more <= 0 else [*problems[:_MOST], Problem(f"and {more} more differences")]
+
+
+def _warn_of_differences(run: Run, experiment: Experiment) -> None:
+    changes, commit = differences(run, experiment), commit_change(run)
+    if changes:
+        changed = "; ".join([*changes, *([commit] if commit else [])])
+        log.warning(f"{run.path} may not end bit-identical to a run without a break: {changed}")
+    elif commit:
+        log.info(f"{run.path} goes on with another {commit}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from epochal.data.images import ImageFiles
 from epochal.experiment.assemble import Experiment
+from epochal.experiment.identity import own_files, split_digest
 
 
 def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
@@ -24,10 +25,13 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "samples": {name: len(data.split.rows(name)) for name in data.split.names()},
         "steps": steps,
         "monitor": experiment.monitor.name,
+        "batch_size": experiment.train.size if experiment.config.data.batch_size == "auto" else None,
         "device": str(experiment.compute.device),
         "precision": experiment.compute.precision,
         "channels_last": experiment.compute.channels_last,
         "data_digest": data.source.digest[:16],
+        "split_digest": split_digest(data.split),
+        "own_files": own_files(experiment.config),
     }
 
 
@@ -43,7 +47,8 @@ def hyperparameters(experiment: Experiment) -> dict[str, bool | str | float | in
     sections = {
         key: plain[key] for key in ("seed", "task", "model", "loss", "optimizer", "scheduler", "training")
     }
-    sections["data"] = {key: plain["data"][key] for key in ("batch_size", "normalize", "augment", "prepare")}
+    sections["data"] = {key: plain["data"][key] for key in ("normalize", "augment", "prepare")}
+    sections["data"]["batch_size"] = experiment.train.size
     return dict(_flat(sections, ""))
 
 

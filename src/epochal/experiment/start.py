@@ -6,12 +6,13 @@ import torch
 
 from epochal.engine.ema import Ema
 from epochal.engine.optimizers import build_optimizer
+from epochal.engine.processes import ALONE, Processes
 from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
 from epochal.experiment.assemble import Experiment
 
 
-def fresh_state(experiment: Experiment) -> TrainState:
+def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainState:
     """Optimizer, schedule, average and counters around the experiment's model."""
     config, compute = experiment.config, experiment.compute
     optimizer = build_optimizer(config.optimizer, experiment.model)
@@ -29,6 +30,7 @@ def fresh_state(experiment: Experiment) -> TrainState:
         scaler=torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "float16"),
         ema=Ema(experiment.model, config.training.ema) if config.training.ema is not None else None,
         device=compute.device,
+        processes=processes,
     )
 
 

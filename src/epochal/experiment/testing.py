@@ -49,7 +49,7 @@ def _write(
 ) -> dict[str, Outcome]:
     model, best_epoch = load_best(experiment, folder)
     outcomes = {
-        label: _write_evaluation(experiment, model, found, folder, label, checked)
+        label: write_evaluation(experiment, model, found, folder, label, checked)
         for label, found in batches.items()
     }
     best = (experiment.monitor.name, best_epoch)
@@ -57,7 +57,7 @@ def _write(
     return outcomes
 
 
-def _write_evaluation(
+def write_evaluation(
     experiment: Experiment,
     model: nn.Module,
     batches: Batches,

@@ -5,32 +5,37 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
 
 from epochal.console import Console, log
+from epochal.data.draws import key_integer
 from epochal.engine.checkpoint import read_newest
 from epochal.engine.clock import Clock
 from epochal.engine.compute import seed_generators
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
-from epochal.engine.interruption import Interrupted, Interruption
+from epochal.engine.interruption import Interruption
 from epochal.engine.loop import Hook, fit
 from epochal.engine.memory import memory_advice, out_of_memory
+from epochal.engine.processes import Processes, lost_connection
 from epochal.engine.recovery import Recovery
 from epochal.engine.state import TrainState
+from epochal.engine.sync_norm import synchronise_norms
 from epochal.engine.writer import CheckpointWriter
-from epochal.errors import EpochalError, Problem, RunError
+from epochal.errors import EpochalError, Interrupted, Problem, RunError
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
 from epochal.experiment.profile import ProfileHook
 from epochal.experiment.record import hyperparameters
 from epochal.experiment.start import steps_per_epoch
 from epochal.experiment.testing import write_evaluations
-from epochal.inference.evaluate import evaluate_batches
+from epochal.experiment.validation import validation
 from epochal.run.durable import LineFile
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
 from epochal.run.status import set_flag
-from epochal.tasks.scores import Scores
 
 if TYPE_CHECKING:
     from epochal.tracking.hook import TensorBoardHook
@@ -46,61 +51,48 @@ def train_in(
 ) -> None:
     """Fit from the folder's last checkpoint, or from the start; then test the best weights.
 
-    The caller holds the folder's lock. Raises RunError, or Interrupted with the state in a checkpoint.
+    The caller holds the folder's lock. Of several processes the first one writes, and tests. Raises RunError,
+    or Interrupted with the state in a checkpoint.
     """
-    config, training, monitor = experiment.config, experiment.config.training, experiment.monitor
-    seed_generators(config.seed)  # here, after everything that may have drawn from them
-    lines = LineFile(folder.history)
-    writer = CheckpointWriter(folder, lines)
-    checkpoints = CheckpointHook(writer, lines, monitor, training.checkpoint, interruption)
-
-    def restore() -> None:
-        writer.wait()
-        newest = read_newest(folder.last, folder.previous)
-        if newest is not None:
-            state.restore(*newest)
-        lines.truncate(state.counters.history)
-
-    def validate() -> Scores:
-        batches = interruption.checked(experiment.val.epoch())
-        return evaluate_batches(state.evaluated, experiment.task, batches, experiment.compute.autocast).scores
-
+    training, monitor, processes = experiment.config.training, experiment.monitor, state.processes
+    # here, after everything that may have drawn from the generators; dropout differs between processes
+    seed_generators(
+        key_integer(experiment.config.seed, processes.rank) if processes.rank else experiment.config.seed
+    )
     with ExitStack() as stack:
-        stack.callback(lines.close)
-        restore()
-        resumed = folder.last.exists()
-        if resumed:
-            log.info(f"resumed at epoch {state.counters.epoch + 1}, step {state.counters.step}")
-        elif training.on_nan == "restore":
+        writer = None
+        if processes.leads:
+            lines = LineFile(folder.history)
+            stack.callback(lines.close)
+            writer = CheckpointWriter(folder, lines)
+        restore = partial(_restore, state, folder, writer)
+        resumed = restore()
+        checkpoints = CheckpointHook(writer, monitor, training.checkpoint, interruption)
+        if not resumed and training.on_nan == "restore":
             checkpoints.order(state)  # what the first epoch goes back to
-        if config.compute.compile:
+        if experiment.config.compute.compile:
             state.model.compile()
+        if processes.count > 1:
+            synchronise_norms(state.model)
+            state.network = processes.wrap(state.model, experiment.compute.device)
         clock = Clock(experiment.compute.device if profile else None)
-        advance = stack.enter_context(
-            console.progress("training", steps_per_epoch(experiment) * training.epochs, "steps")
-        )
-        advance(state.counters.step)
-        samples = len(experiment.train.rows)
-        hooks: list[Hook] = [
-            ProgressHook(advance),
-            LogHook(lines, training.epochs, training.log_every, samples, monitor),
-        ]
-        board = _tensorboard(experiment, folder, state, resumed)
-        if board is not None:
-            hooks.append(stack.enter_context(board))
-        if profile:
-            hooks.append(stack.enter_context(ProfileHook(experiment, folder, clock)))
+        hooks: list[Hook] = []
+        board = None
+        if writer is not None:
+            hooks += _recorders(experiment, state, writer.lines, stack, console)
+            if board := _tensorboard(experiment, folder, state, resumed):
+                hooks.append(stack.enter_context(board))
+            if profile:
+                hooks.append(stack.enter_context(ProfileHook(experiment, folder, clock)))
         hooks.append(checkpoints)  # last, so that a checkpoint stands for a step that is wholly recorded
-        names = experiment.data.source.manifest.filenames
-        recovery = Recovery(
-            training.on_nan, experiment.task, experiment.compute.autocast, names.__getitem__, restore
-        )
-        try:
+        names = experiment.data.source.manifest.filenames.__getitem__
+        recovery = Recovery(training.on_nan, experiment.task, experiment.compute.autocast, names, restore)
+        with _written(writer, checkpoints, state):
             fit(
                 state,
                 experiment.task,
                 experiment.train,
-                validate,
+                validation(experiment, state, interruption),
                 training,
                 experiment.compute,
                 monitor,
@@ -109,23 +101,75 @@ def train_in(
                 hooks,
                 clock,
             )
-        except Interrupted:
-            checkpoints.order(state)
-            writer.wait()
-            raise
-        except Exception:
-            with suppress(Exception):  # the first error is the one to tell
-                writer.wait()
-            raise
-        writer.wait()
-        best = state.counters.best
-        log.info(f"testing epoch {state.counters.best_epoch}, the best: {monitor.name} {best:.4g}")
-        outcomes = write_evaluations(experiment, folder, ("val", "test"), interruption.checked)
-        if board is not None:
-            board.finish(
-                state.counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes)
-            )
+        processes.first(lambda: _test(experiment, state, folder, interruption, board))
     log.info(clock.summary())
+
+
+def _restore(state: TrainState, folder: RunFolder, writer: CheckpointWriter | None) -> bool:
+    """Make the state that of the last checkpoint, and cut the history back; False where there is none."""
+
+    def read() -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+        assert writer is not None
+        writer.wait()
+        return read_newest(folder.last, folder.previous)
+
+    newest = state.processes.first(read)
+    if newest is not None:
+        state.restore(*newest)
+        log.info(f"resumed at epoch {state.counters.epoch + 1}, step {state.counters.step}")
+    if writer is not None:
+        writer.lines.truncate(state.counters.history)
+    return newest is not None
+
+
+def _recorders(
+    experiment: Experiment, state: TrainState, lines: LineFile, stack: ExitStack, console: Console
+) -> list[Hook]:
+    """The progress bar and ``metrics.jsonl``."""
+    training = experiment.config.training
+    steps = steps_per_epoch(experiment) * training.epochs
+    advance = stack.enter_context(console.progress("training", steps, "steps"))
+    advance(state.counters.step)
+    samples = len(experiment.train.rows)
+    log_hook = LogHook(lines, training.epochs, training.log_every, samples, experiment.monitor)
+    return [ProgressHook(advance), log_hook]
+
+
+@contextmanager
+def _written(
+    writer: CheckpointWriter | None, checkpoints: CheckpointHook, state: TrainState
+) -> Iterator[None]:
+    """However the block ends, what is to be written is written; after an interruption, the state as it is."""
+    try:
+        yield
+    except Interrupted:
+        checkpoints.order(state)
+        if writer is not None:
+            writer.wait()
+        raise
+    except Exception:
+        with suppress(Exception):  # the first error is the one to tell
+            if writer is not None:
+                writer.wait()
+        raise
+    if writer is not None:
+        writer.wait()
+
+
+def _test(
+    experiment: Experiment,
+    state: TrainState,
+    folder: RunFolder,
+    interruption: Interruption,
+    board: TensorBoardHook | None,
+) -> None:
+    """Score the best weights on validation and test data, and draw the plots."""
+    counters = state.counters
+    log.info(f"testing epoch {counters.best_epoch}, the best: {experiment.monitor.name} {counters.best:.4g}")
+    interruption.leave()
+    outcomes = write_evaluations(experiment, folder, ("val", "test"), interruption.checked)
+    if board is not None:
+        board.finish(counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes))
 
 
 def _tensorboard(
@@ -148,8 +192,11 @@ def _tensorboard(
 
 
 @contextmanager
-def flagged(folder: RunFolder, experiment: Experiment) -> Iterator[None]:
+def flagged(folder: RunFolder, experiment: Experiment, processes: Processes) -> Iterator[None]:
     """Leave the flag that says how the block ended; a traceback goes to the log, a line to the user."""
+    if not processes.leads:
+        yield
+        return
     try:
         yield
     except Interrupted as interrupted:
@@ -166,6 +213,8 @@ def flagged(folder: RunFolder, experiment: Experiment) -> Iterator[None]:
     except Exception as error:
         reason = describe(error)
         mend = f"the traceback is in {folder.log}; --resume continues from the last checkpoint"
+        if lost_connection(error):
+            reason = f"another process of this run ended ({reason})"
         if out_of_memory(error):
             reason = f"out of memory: {reason}"
             auto = experiment.config.data.batch_size == "auto"

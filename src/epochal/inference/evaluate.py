@@ -58,7 +58,11 @@ def collect(
 
 def evaluate_batches(model: nn.Module, task: Task, batches: Iterable[Batch], autocast: Autocast) -> Outcome:
     """Predictions and scores; the loss is that of the whole split, whatever the size of batches."""
-    outputs, targets, samples = collect(model, task, batches, autocast)
+    return score(task, *collect(model, task, batches, autocast))
+
+
+def score(task: Task, outputs: Tensor, targets: Tensor, samples: Tensor) -> Outcome:
+    """Predictions and scores of what ``collect`` gave."""
     with torch.no_grad():
         loss = float(task.loss(outputs, targets))
         predictions = task.predict(outputs)

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from epochal.run.durable import read_holder
 from epochal.run.folder import RunFolder
 from epochal.run.history import epoch_rows, read_history
 from epochal.run.status import Status, reason_of, status_of
@@ -46,8 +47,19 @@ class Run:
 
     @property
     def reason(self) -> str:
-        """Why it ended as it did, in a line."""
+        """Why it ended as it did; while it runs, who works on it."""
         return reason_of(self.folder)
+
+    @property
+    def holder(self) -> dict[str, Any]:
+        """The process that works on the run, or worked on it last: ``pid``, ``host``, ``boot``, ``since``."""
+        return read_holder(self.folder.lock)
+
+    @property
+    def step(self) -> int:
+        """The last optimiser step that was recorded; 0 before the first."""
+        rows = self.history
+        return int(rows[-1]["step"]) if rows else 0
 
     @property
     def metrics(self) -> dict[str, float]:

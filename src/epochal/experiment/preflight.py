@@ -1,0 +1,292 @@
+"""One batch through the whole life of a run, in a scratch folder, before the run starts."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from epochal.console import log
+from epochal.data.batches import Batches
+from epochal.data.buffers import Buffers
+from epochal.data.foreign import forked_generators
+from epochal.engine.checkpoint import read_checkpoint, write_checkpoint
+from epochal.engine.clock import Clock
+from epochal.engine.interruption import Interruption
+from epochal.engine.memory import out_of_memory
+from epochal.engine.recovery import Recovery
+from epochal.engine.state import TrainState
+from epochal.engine.step import backward, optimizer_step
+from epochal.errors import ConfigError, DataError, EpochalError, Problem, RunError
+from epochal.experiment.assemble import Experiment
+from epochal.experiment.disk_space import check_room, room, scratch_folder
+from epochal.experiment.own_code import describe
+from epochal.experiment.start import fresh_state, steps_per_epoch
+from epochal.experiment.testing import load_best, write_evaluation
+from epochal.experiment.whole_split import WholeSplit
+from epochal.inference.evaluate import collect
+from epochal.plots.draw import draw_plots
+from epochal.run.durable import write_text
+from epochal.run.folder import RunFolder
+from epochal.tasks.task import Task
+
+_FEW = 8  # samples
+_ITEMS, _READING = 64, 1.0  # samples read in search of another shape, and seconds for it
+_WALKED = 2000  # calls of a schedule
+_LONG = 60.0  # seconds of training from which on a second for the plots is little
+_WHOLE_STATES = 3  # the last one, the one before it, and one being written
+_SECTIONS = {"state/optimizer": "optimizer", "state/schedule": "scheduler"}
+
+
+def preflight(experiment: Experiment, steps: int) -> None:
+    """Take a few samples through everything that a run does, so that what would fail late fails now.
+
+    A copy of the model takes a training step; its state is written, read and restored; the schedule is
+    walked through; validation, scores, predictions, curves and, where training is long or the task is the
+    user's, plots are made, by the functions that the end of a run uses. The experiment and the global
+    generators stay as they are, and nothing is left in the runs folder.
+
+    steps: optimiser steps of the whole training.
+    Raises ConfigError where code of the user's fails, DataError for a sample of another shape, RequestError
+    where the runs folder can't be written to or has too little room.
+    """
+    _check_items(experiment)
+    config = experiment.config
+    with (
+        forked_generators(experiment.compute.device),
+        scratch_folder(config.runs_folder) as scratch,
+    ):
+        _rehearse(experiment, steps, RunFolder(scratch))
+
+
+def _check_items(experiment: Experiment) -> None:
+    """Samples that are made anew each time, some of all: DataError where one has another shape."""
+    samples = experiment.data.samples
+    if samples.array is not None:  # all were looked at when it was filled
+        return
+    rows = np.sort(
+        np.concatenate([each.rows for each in (experiment.train, experiment.val, experiment.test)])
+    )
+    chosen = np.unique(np.linspace(0, len(rows) - 1, _ITEMS).round().astype(int))
+    inner = np.random.default_rng(0).permutation(chosen[1:-1])  # spread, where time doesn't suffice for all
+    started = time.perf_counter()
+    for place in (0, len(rows) - 1, *inner):
+        row = int(rows[place])
+        name = experiment.data.source.manifest.filenames[row]
+        with _phase(f"making the sample '{name}' fails", "data", "look at data.prepare and the source"):
+            samples.read_keyed(row, experiment.config.seed, 0)
+        if time.perf_counter() - started > _READING:
+            return
+
+
+def _rehearse(experiment: Experiment, steps: int, folder: RunFolder) -> None:
+    """The life of a run, and the room that its files will need."""
+    try:
+        copied = _copied(experiment)
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        log.info(f"the preflight is left out, for the model can't be copied: {describe(error)}")
+        return
+    _walk_schedule(copied, steps)
+    state = fresh_state(copied)
+    seconds = _train_steps(copied, state)
+    mend = "state_dict() gives tensors, numbers, text, and dicts, lists and tuples of them"
+    with _phase("the checkpoint would fail", "model", mend):
+        tensors, values = state.to_checkpoint()
+    weights = state.weights()
+    for name, value in weights.items():
+        if not isinstance(value, Tensor):
+            what = f"the best weights can't be written: '{name}' is a {type(value).__name__}"
+            raise ConfigError(Problem(what, "model", "get_extra_state() gives a tensor"))
+    needed = _WHOLE_STATES * _bytes(tensors.values()) + _bytes(weights.values())
+    with room(folder.path, needed):
+        with _phase("the checkpoint would fail", "model", mend):
+            write_checkpoint(folder.last, tensors, values)
+        row = _validate(copied, state)
+        del state, tensors, weights  # a second state takes their place in the memory of the device
+        copied = _copied(experiment)
+        _resume(copied, folder.last)
+        scores, predictions = _test(experiment, copied, folder)
+        if seconds * steps > _LONG or _is_own(copied.task):
+            _plot(copied, folder, row | scores)
+    used = sum(file.stat().st_size for file in folder.path.rglob("*"))
+    check_room(folder.path, needed + predictions, used)
+
+
+def _copied(experiment: Experiment) -> Experiment:
+    """The same experiment with a model and a task of its own."""
+    model, task = copy.deepcopy((experiment.model, experiment.task))
+    return replace(experiment, model=model, task=task)
+
+
+def _few(batches: Batches) -> Batches:
+    """The first samples as one batch, of the size that batches have at most."""
+    count = min(_FEW, batches.size, len(batches.rows))
+    pool = replace(batches.pool, workers=0, buffers=Buffers())
+    return replace(batches, pool=pool, rows=batches.rows[:count], size=count)
+
+
+def _walk_schedule(experiment: Experiment, steps: int) -> None:
+    """Every call that training will make, unless they are too many."""
+    config, epochs = experiment.config.scheduler, experiment.config.training.epochs
+    if config is None:
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch misses the optimizer's steps in between
+        with _phase("the scheduler would fail", "scheduler", "look at its arguments"):
+            schedule = fresh_state(experiment).schedule
+        by_steps = schedule.per == "step"
+        calls = steps if by_steps else epochs
+        if calls > _WALKED:
+            return
+        mend = f"it is called {calls} times, after every {'step' if by_steps else 'epoch'}"
+        for epoch in range(epochs):
+            with _phase(f"the scheduler would fail in epoch {epoch + 1}", "scheduler", mend):
+                for _ in range(steps_per_epoch(experiment)):
+                    schedule.after_step()
+                schedule.after_epoch(0.0)
+
+
+def _train_steps(experiment: Experiment, state: TrainState) -> float:
+    """Two steps on the first samples of training, augmented; the seconds of the second.
+
+    The first one allocates, and a model may keep of it what fails in the second.
+    """
+    clock = Clock()
+    recovery = _recovery(experiment)
+    batches = _few(experiment.train)
+    state.model.train()
+    mend = "in training mode too the model gives one tensor [batch, outputs], through which gradients flow"
+    for epoch in range(2):
+        clock.wait(experiment.compute.device)
+        started = time.perf_counter()
+        with _phase("the training step would fail", "model", mend):
+            batch = next(batches.epoch(epoch))
+            backward(
+                state, experiment.task, batch, experiment.compute, 1.0, True, recovery, Interruption(), clock
+            )
+        with _phase("the optimizer's step would fail", "optimizer", "it is called without arguments"):
+            optimizer_step(state, experiment.config.training.gradient_clip)
+    clock.wait(experiment.compute.device)
+    return time.perf_counter() - started
+
+
+def _recovery(experiment: Experiment) -> Recovery:
+    """Lets a loss pass that is not finite where training would; there is no checkpoint to go back to."""
+    on_nan: Literal["stop", "skip"] = "stop" if experiment.config.training.on_nan == "stop" else "skip"
+    names = experiment.data.source.manifest.filenames
+    return Recovery(
+        on_nan, experiment.task, experiment.compute.autocast, names.__getitem__, restore=lambda: None
+    )
+
+
+def _resume(experiment: Experiment, path: Path) -> None:
+    """A fresh state becomes what the checkpoint holds; ConfigError where it does not."""
+    tensors, values = read_checkpoint(path)
+    mend = "load_state_dict() brings back everything that state_dict() gave"
+    with _phase("resuming from a checkpoint would fail", "model", mend):
+        state = fresh_state(experiment)
+        state.restore(tensors, values)
+        restored, _ = state.to_checkpoint()
+    for name, tensor in tensors.items():
+        if name not in restored or not _is_same(tensor, restored[name]):
+            what = f"resuming from a checkpoint would not bring back '{name}'"
+            raise ConfigError(Problem(what, _section(name, "model"), mend))
+
+
+def _is_same(first: Tensor, second: Tensor) -> bool:
+    """Byte by byte."""
+    if (first.dtype, first.shape) != (second.dtype, second.shape):
+        return False
+    bytes_of = (each.detach().cpu().contiguous().reshape(-1).view(torch.uint8) for each in (first, second))
+    return torch.equal(*bytes_of)
+
+
+def _validate(experiment: Experiment, state: TrainState) -> dict[str, float]:
+    """The end of an epoch: its numbers, and the trained model's outputs for validation."""
+    mend = "in evaluation mode too the model gives one tensor [batch, outputs]"
+    with _phase("validation would fail", "model", mend):
+        collect(state.evaluated, experiment.task, _few(experiment.val).epoch(), experiment.compute.autocast)
+    with _phase("the end of an epoch would fail", "task", "running() gives scalars, means over samples"):
+        means = state.running.close(experiment.task.running)
+    return {f"train/{name}": value for name, value in means.items()} | {"train/lr": state.schedule.rate}
+
+
+def _test(experiment: Experiment, copied: Experiment, folder: RunFolder) -> tuple[dict[str, float], int]:
+    """The end of a run; scores under the names that validation has, and the bytes of the run's predictions.
+
+    One split stands for both: ``dry_run`` has scored the targets of validation already. The weights are
+    those of before the training steps, which may have made them useless for scores.
+    """
+    split = "test" if len(copied.test.rows) else "val"
+    batches = copied.batches(split)
+    few = _few(batches)
+    targets = batches.pool.targets[torch.from_numpy(batches.rows)]
+    mend = "scores(), curves() and table() get predictions [N, ...] and targets [N, ...] of the whole split"
+    with _phase("the test phase would fail", "task" if _is_own(copied.task) else "model", mend):
+        write_checkpoint(folder.best, experiment.model.state_dict(), {"epoch": 1})
+        model, _ = load_best(copied, folder)
+        whole = replace(copied, task=WholeSplit(copied.task, targets))
+        outcome = write_evaluation(whole, model, few, folder, split, iter)
+    scores = {f"val/{name}": value for name, value in outcome.scores.overall.items()}
+    samples = len(copied.val.rows) + len(copied.test.rows)
+    return scores, folder.predictions(split).stat().st_size * samples // len(few.rows)
+
+
+def _plot(experiment: Experiment, folder: RunFolder, row: dict[str, float]) -> None:
+    """The pictures of a run of one epoch."""
+    finite = {name: value for name, value in row.items() if math.isfinite(value)}
+    write_text(folder.history, json.dumps({"step": 1, "epoch": 1, **finite}) + "\n")
+    names = "confusion, roc, precision_recall or scatter"
+    mend = f"a table that curves() calls {names} has the columns of epochal's own; call others otherwise"
+    with _phase("the plots would fail", "task", mend):
+        draw_plots(folder.curves, folder.plots, folder.history, best=(experiment.monitor.name, 1))
+
+
+@contextmanager
+def _phase(what: str, where: str, mend: str) -> Iterator[None]:
+    """What users' code raises inside the block is a ConfigError that says what would fail.
+
+    where: the key of the configuration, unless a state that a checkpoint can't hold names another part.
+    """
+    try:
+        yield
+    except EpochalError as error:
+        if isinstance(error, ConfigError | DataError) or isinstance(error.__cause__, OSError):
+            raise
+        calm = isinstance(error, RunError)  # its mend is of use before the run too
+        problems = [
+            Problem(f"{what}: {each.what}", _section(each.what, where), each.mend if calm else mend)
+            for each in error.problems
+        ]
+        raise ConfigError(*problems) from error
+    except Exception as error:
+        if out_of_memory(error):
+            raise
+        raise ConfigError(Problem(f"{what}: {describe(error)}", where, mend)) from error
+
+
+def _section(text: str, where: str) -> str:
+    """The key of the configuration whose state a text names; ``where`` where it names none of them."""
+    return next((key for name, key in _SECTIONS.items() if name in text), where)
+
+
+def _is_own(task: Task) -> bool:
+    """Whether a task is the user's."""
+    return not type(task).__module__.startswith("epochal.")
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.nbytes for tensor in tensors)

@@ -1,0 +1,67 @@
+"""The scores of a whole split from the outputs for a few of its samples."""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor, nn
+
+from epochal.data.batch import Batch
+from epochal.data.manifest import Array
+from epochal.tasks.scores import Scores
+from epochal.tasks.task import Task
+
+
+@final
+class WholeSplit(Task):
+    """A task whose loss, scores and curves are those of all targets of a split, a few outputs repeated.
+
+    Which scores are defined depends on the targets: a few samples may lack a class that the split has.
+    task: what computes them. targets: of the split, as in a Batch.
+    """
+
+    def __init__(self, task: Task, targets: Tensor) -> None:
+        super().__init__(task.context)
+        self._task = task
+        self._targets = targets
+        self._truth: Array = targets.cpu().numpy()
+
+    @property
+    def outputs(self) -> int:
+        """The task's."""
+        return self._task.outputs
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The task's, of the few samples."""
+        return self._task.forward(model, batch)
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Of the whole split."""
+        index = torch.arange(len(self._targets), device=outputs.device) % len(outputs)
+        return self._task.loss(outputs[index], self._targets.to(targets.device))
+
+    def running(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """The task's, of the few samples."""
+        return self._task.running(outputs, targets)
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """The task's, of the few samples."""
+        return self._task.predict(outputs)
+
+    def scores(self, predictions: Array, targets: Array) -> Scores:  # noqa: ARG002 (a task's signature)
+        """Of the whole split."""
+        return self._task.scores(self._repeated(predictions), self._truth)
+
+    def curves(self, predictions: Array, targets: Array) -> dict[str, pl.DataFrame]:  # noqa: ARG002
+        """Of the whole split."""
+        return self._task.curves(self._repeated(predictions), self._truth)
+
+    def table(self, predictions: Array, targets: Array | None) -> dict[str, Any]:
+        """The task's, of the few samples: a row each."""
+        return self._task.table(predictions, targets)
+
+    def _repeated(self, predictions: Array) -> Array:
+        return np.resize(predictions, (len(self._truth), *predictions.shape[1:]))

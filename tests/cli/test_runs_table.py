@@ -1,0 +1,101 @@
+"""The table of runs, narrow and wide, and what is said below it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from epochal.cli.runs import command
+from epochal.run.durable import Lock
+from epochal.run.folder import RunFolder
+from epochal.run.status import set_flag
+
+SCORES = {"accuracy": 0.9, "f1": 0.8, "roc_auc": 0.7, "balanced_accuracy": 0.6}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def make_run(number: int, experiment_id: str) -> RunFolder:
+    """A run of two epochs that has no flag."""
+    folder = RunFolder(Path("runs/skin") / f"2026-01-02_03-04-{number:02}_{experiment_id}")
+    folder.path.mkdir(parents=True)
+    folder.config.write_text("name: skin\n")
+    row = {"step": 40, "epoch": 2, "train/loss": 1.0, "val/loss": 1.0}
+    scores = {f"val/{name}": value for name, value in SCORES.items()}
+    folder.history.write_text(json.dumps({**row, **scores}) + "\n")
+    return folder
+
+
+def shown(*arguments: str) -> str:
+    return click.unstyle(CliRunner().invoke(command, arguments, catch_exceptions=False).stdout)
+
+
+def terminal(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Whatever is printed goes to a terminal of so many columns."""
+    for key, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": str(width)}.items():
+        monkeypatch.setenv(key, value)
+
+
+def listed() -> dict[str, Any]:
+    (run,) = json.loads(shown("--json"))
+    return dict(run)
+
+
+@pytest.mark.parametrize(("width", "with_process", "scores"), [(54, False, 0), (80, True, 2), (140, True, 4)])
+def test_the_process_of_a_running_run_is_shown_where_it_fits(
+    width: int, with_process: bool, scores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(1, "0a1b2c3d")
+    terminal(monkeypatch, width)
+    with Lock(folder.lock):
+        header, row = shown().splitlines()
+        assert listed()["holder"]["pid"] == os.getpid()
+        assert listed()["reason"].startswith(f"pid {os.getpid()} on ")
+    status = f"running {os.getpid()}" if with_process else "running"
+    assert row.split("  ")[:2] == [f"skin/{folder.path.name}", status]
+    assert len(set(header.split()) & SCORES.keys()) == scores
+    assert max(len(header), len(row)) <= width
+
+
+def test_below_the_table_stands_why_runs_ended_and_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    crashed, failed = make_run(1, "aaaaaaaa"), make_run(2, "bbbbbbbb")
+    set_flag(failed, "failed", "ValueError: [bad] (model.py:3)\nand more")
+    terminal(monkeypatch, 80)
+    table, *advice = shown().split("\n\n")
+    assert len(table.splitlines()) == 3
+    assert advice[0].splitlines() == [
+        "2026-01-02_03-04-01_aaaaaaaa crashed: its process is gone without a word "
+        "(killed, out of memory, or the machine stopped); last recorded: epoch 2, step 40",
+        f"  epochal train {crashed.config} --resume {crashed.path}",
+    ]
+    assert advice[1].splitlines() == [
+        "2026-01-02_03-04-02_bbbbbbbb failed: ValueError: [bad] (model.py:3)",
+        f"  epochal train {failed.config} --resume {failed.path}",
+    ]
+
+
+def test_only_the_newest_three_are_explained_and_none_that_has_a_newer_run() -> None:
+    folders = [make_run(number, experiment_id) for number, experiment_id in enumerate("abcdea")]
+    set_flag(folders[-1], "finished", "finished")
+    said = shown()
+    explained = [folder.path.name for folder in folders if f"--resume {folder.path}" in said]
+    assert explained == [folder.path.name for folder in folders[2:5]]
+
+
+def test_json_tells_the_step_and_the_holder() -> None:
+    make_run(1, "0a1b2c3d")
+    assert {key: listed()[key] for key in ("status", "epoch", "step", "holder")} == {
+        "status": "crashed",
+        "epoch": 2,
+        "step": 40,
+        "holder": {},
+    }
