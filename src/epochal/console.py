@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,20 @@ Advance = Callable[[int], None]
 class Console:
     """Messages of the logger ``epochal`` and progress bars, on the standard error stream.
 
-    quiet: only warnings are shown. Nothing is drawn twice: without a terminal a progress bar is a plain
-    line every ten seconds.
+    quiet: only warnings are shown. said: what was logged, shown or not. Nothing is drawn twice: without a
+    terminal a progress bar is a plain line every ten seconds.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.terminal = sys.stderr.isatty() and not quiet
+        self.said: deque[logging.LogRecord] = deque(maxlen=1000)
         self._bars: Any = None
 
     @contextmanager
     def messages(self) -> Iterator[Console]:
         """Show what is logged inside the block."""
         handler = _Handler(self)
-        handler.setLevel(logging.WARNING if self.quiet else logging.INFO)
         level = log.level
         log.setLevel(logging.INFO)
         log.addHandler(handler)
@@ -89,11 +90,16 @@ class Console:
 
 
 @contextmanager
-def log_file(path: Path) -> Iterator[None]:
-    """Write what is logged inside the block into a file as well, with times and tracebacks."""
+def log_file(path: Path, earlier: Iterable[logging.LogRecord] = ()) -> Iterator[None]:
+    """Write what is logged inside the block into a file as well, with times and tracebacks.
+
+    earlier: what was said before there was a file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for record in earlier:
+        handler.handle(record)
     log.addHandler(handler)
     try:
         yield
@@ -110,7 +116,9 @@ class _Handler(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "file_only", False):
+        self._console.said.append(record)
+        unwanted = self._console.quiet and record.levelno < logging.WARNING
+        if unwanted or getattr(record, "file_only", False):
             return
         prefix = "warning: " if record.levelno == logging.WARNING else ""
         self._console.show(prefix + record.getMessage())

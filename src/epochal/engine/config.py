@@ -144,6 +144,7 @@ class ComputeConfig(Section):
         ge=1,
         description="training processes on this machine; torchrun says it for several machines",
     )
-    strategy: Literal["auto", "ddp"] = Field(
-        default="auto", description="how several processes share the work: ddp, each has the whole model"
+    strategy: Literal["auto", "ddp", "fsdp"] = Field(
+        default="auto",
+        description="of several processes: ddp, each has the whole model; fsdp, each a part; auto: ddp",
     )

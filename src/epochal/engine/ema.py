@@ -17,6 +17,10 @@ class Ema:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model = copy.deepcopy(model).requires_grad_(requires_grad=False)
         self._decay = decay
+        self.attach(model)
+
+    def attach(self, model: nn.Module) -> None:
+        """Follow a model whose weights have become other objects."""
         self._averages: list[Tensor] = list(self.model.parameters())
         self._weights: list[Tensor] = list(model.parameters())
         self._copies = list(self.model.buffers())

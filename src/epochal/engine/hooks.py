@@ -107,13 +107,15 @@ class CheckpointHook(Hook):
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
         """The state after validation, and the weights where they are the best."""
         best = None
+        if is_best:
+            weights = state.weights()
         if is_best and self._writer is not None:
             score = {
                 "epoch": state.counters.epoch,
                 "monitor": self._monitor.name,
                 "score": row[self._monitor.name],
             }
-            best = Snapshot.of(state.weights(), score)
+            best = Snapshot.of(weights, score)
         self.order(state, best)
 
     def order(self, state: TrainState, best: Snapshot | None = None) -> None:

@@ -13,6 +13,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 from epochal.config.component import Registry, check_arguments
 from epochal.engine.config import OptimizerConfig
+from epochal.engine.sharding import is_part
 from epochal.errors import ConfigError, Problem
 from epochal.models.pretrained import classifier_parameters
 
@@ -108,6 +109,8 @@ def _can_fuse(name: str, groups: list[dict[str, Any]]) -> bool:
     """Whether torch has a fused kernel for this class, and for all of these parameters."""
     parameters = [parameter for group in groups for parameter in group["params"]]
     on_cpu = all(parameter.device.type == "cpu" for parameter in parameters)
+    if any(is_part(parameter) for parameter in parameters):
+        return False
     real = all(parameter.is_floating_point() for parameter in parameters)
     return real and name in (_FUSED_ON_CPU if on_cpu else _FUSED)
 

@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from epochal.engine.sharding import is_sharded
 from epochal.errors import EpochalError, Problem, RunError
 
 ResultT = TypeVar("ResultT")
@@ -35,10 +36,6 @@ class Processes:
     def leads(self) -> bool:
         """Whether this is the process that writes and speaks."""
         return self.rank == 0
-
-    def part(self, total: int) -> slice:
-        """This process's part of so many things, which all processes share as evenly as can be."""
-        return slice(self.rank * total // self.count, (self.rank + 1) * total // self.count)
 
     def first(self, function: Callable[[], ResultT]) -> ResultT:
         """What the function gives, or raises, in process 0: the others don't call it, but get its result."""
@@ -79,7 +76,7 @@ class Processes:
 
     def wrap(self, model: nn.Module, device: torch.device) -> nn.Module:
         """The model with gradients that are averaged over the processes; itself where there is one."""
-        if self.count == 1:
+        if self.count == 1 or is_sharded(model):
             return model
         # here, for it loads torch's compiler
         from torch.nn.parallel import DistributedDataParallel
@@ -87,11 +84,25 @@ class Processes:
         return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
 
+class _Sum(torch.autograd.Function):
+    """Every process's output depends on every process's input, so gradients are summed too."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:  # noqa: ARG004 (torch's signature)
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:  # noqa: ARG004 (torch's signature)
+        total = gradients[0].contiguous().clone()
+        dist.all_reduce(total)
+        return total
+
+
 def sum_over_processes(values: Tensor) -> Tensor:
     """The sum of what every process has; gradients flow back to each."""
-    from torch.distributed.nn.functional import all_reduce  # with torch's compiler, where there are several
-
-    return all_reduce(values)  # type: ignore[no-any-return, no-untyped-call]
+    return _Sum.apply(values)  # type: ignore[no-any-return, no-untyped-call]
 
 
 ALONE = Processes()
@@ -99,6 +110,9 @@ ALONE = Processes()
 
 def without_sync(network: nn.Module, wanted: bool) -> AbstractContextManager[object]:
     """Gradients stay in their process inside the block: those of a step's batches but the last."""
+    if is_sharded(network):
+        network.set_requires_gradient_sync(not wanted)  # type: ignore[operator]
+        return nullcontext()
     no_sync = getattr(network, "no_sync", None)
     return no_sync() if wanted and callable(no_sync) else nullcontext()
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from epochal.console import log
 from epochal.data.batch import Batch
 from epochal.engine.not_finite import explain, sample_list
+from epochal.engine.sharding import is_sharded
 from epochal.engine.state import TrainState
 from epochal.errors import Problem, RunError
 from epochal.inference.evaluate import Autocast
@@ -73,10 +74,11 @@ class Recovery:
         """
         counters = state.counters
         what = f"the loss became {float(loss):g} at step {counters.step + 1} (epoch {counters.epoch + 1})"
+        bad = not bool(torch.isfinite(loss))
         own = ""
-        if not torch.isfinite(loss):
+        if bad or is_sharded(state.model):  # of a model in parts, every process computes at once
             own = explain(state.model, self._task, batch, self._autocast, self._names)
-        reason = next(filter(None, state.processes.gather(own)))
+        reason = next(text for told, text in state.processes.gather((bad, own)) if told)
         log.error(f"{what}: {reason}; {sample_list(batch, self._names)}", extra={"file_only": True})
         self._in_a_row += 1
         if self._on_nan == "stop" or max(self._in_a_row, len(counters.left_out)) > _PATIENCE:

@@ -17,6 +17,7 @@ from epochal.engine.optimizers import plain_step
 from epochal.engine.processes import ALONE, Processes
 from epochal.engine.running import Running
 from epochal.engine.schedules import Schedule
+from epochal.engine.sharding import is_part, part_of, whole
 from epochal.errors import Problem, RequestError
 
 
@@ -84,8 +85,12 @@ class TrainState:
             parameter.grad = None
 
     def weights(self) -> dict[str, Tensor]:
-        """The weights of ``evaluated`` by their own names."""
-        return dict(self.evaluated.state_dict())
+        """The weights of ``evaluated`` by their own names; every one of several processes calls it."""
+        return {name: self._whole(tensor) for name, tensor in self.evaluated.state_dict().items()}
+
+    def _whole(self, tensor: Tensor) -> Tensor:
+        """A tensor that is spread over the processes, for the one that writes; others as they are."""
+        return whole(tensor, self.processes.leads) if is_part(tensor) else tensor
 
     def to_checkpoint(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors by name, and plain values: all of the state, generators included.
@@ -108,15 +113,15 @@ class TrainState:
             "state",
             tensors,
         )
-        return tensors, values
+        return {name: self._whole(tensor) for name, tensor in tensors.items()}, values
 
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Become the state that a checkpoint holds; RequestError where it is of another model."""
         state = unflatten(values, tensors)
         _check_fit(state["model"], self.model)
-        self.model.load_state_dict(state["model"])
+        _load(self.model, state["model"])
         if self.ema is not None and state["ema"] is not None:
-            self.ema.model.load_state_dict(state["ema"])
+            _load(self.ema.model, state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         _match_layout(self.optimizer)
         self.schedule.load_state_dict(state["schedule"])
@@ -146,11 +151,21 @@ def _check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:
         raise RequestError(Problem(f"the checkpoint is of another model: {listed}", "model", mend))
 
 
+def _load(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Give a model its weights, or its parts of them."""
+    own = model.state_dict()
+    model.load_state_dict({name: part_of(tensor, own[name]) for name, tensor in weights.items()})
+
+
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:
     """Give the optimizer's tensors the memory layout of their parameters, which fused kernels rely on."""
     for parameter, entries in optimizer.state.items():
         for name, value in entries.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
+            if not isinstance(value, Tensor) or value.shape != parameter.shape:
+                continue
+            if is_part(parameter):
+                entries[name] = part_of(value, parameter)
+            else:
                 entries[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 

@@ -9,7 +9,7 @@ from epochal.engine.processes import Processes
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.batch_size import choose_batch_size
 from epochal.experiment.restore import load_run_config
-from epochal.experiment.start import steps_per_epoch
+from epochal.experiment.start import in_parts, steps_per_epoch
 from epochal.experiment.tune import tune
 from epochal.run.run import Run
 
@@ -27,6 +27,7 @@ def settle(experiment: Experiment, unfinished: Run | None, processes: Processes)
         return chosen.train.size, compute.precision, compute.channels_last
 
     size, precision, channels_last = processes.first(choose)
+    channels_last = channels_last and not in_parts(experiment, processes)  # FSDP refuses it
     experiment = choose_batch_size(experiment, size)
     experiment = experiment.on(replace(experiment.compute, precision=precision, channels_last=channels_last))
     train = replace(experiment.train, rank=processes.rank, processes=processes.count)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from epochal.engine.ema import Ema
 from epochal.engine.optimizers import build_optimizer
 from epochal.engine.processes import ALONE, Processes
 from epochal.engine.schedules import Schedule
+from epochal.engine.sharding import shard
 from epochal.engine.state import TrainState
 from epochal.experiment.assemble import Experiment
+from epochal.models.build import build_model
 
 
 def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainState:
     """Optimizer, schedule, average and counters around the experiment's model."""
     config, compute = experiment.config, experiment.compute
+    ema = Ema(experiment.model, config.training.ema) if config.training.ema is not None else None
+    if in_parts(experiment, processes):
+        shard(experiment.model, compute.device, processes.count)
+        if ema is not None:
+            shard(ema.model, compute.device, processes.count)
+            ema.attach(experiment.model)
     optimizer = build_optimizer(config.optimizer, experiment.model)
     schedule = Schedule(
         optimizer,
@@ -28,10 +37,23 @@ def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainSt
         optimizer=optimizer,
         schedule=schedule,
         scaler=torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "float16"),
-        ema=Ema(experiment.model, config.training.ema) if config.training.ema is not None else None,
+        ema=ema,
         device=compute.device,
         processes=processes,
     )
+
+
+def in_parts(experiment: Experiment, processes: Processes) -> bool:
+    """Whether each process has but a part of the weights."""
+    return processes.count > 1 and experiment.config.compute.strategy == "fsdp"
+
+
+def plain_model(experiment: Experiment) -> nn.Module:
+    """The experiment's model as it was built, for weights to be loaded into."""
+    assert experiment.config.model is not None
+    shape = experiment.data.samples.shape
+    model = build_model(experiment.config.model, shape, experiment.task.outputs, seed=experiment.config.seed)
+    return experiment.compute.lay_out(model, shape)
 
 
 def steps_per_epoch(experiment: Experiment) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from epochal.engine.loop import Hook, fit
 from epochal.engine.memory import memory_advice, out_of_memory
 from epochal.engine.processes import Processes, lost_connection
 from epochal.engine.recovery import Recovery
+from epochal.engine.sharding import is_sharded
 from epochal.engine.state import TrainState
 from epochal.engine.sync_norm import synchronise_norms
 from epochal.engine.writer import CheckpointWriter
@@ -29,7 +31,7 @@ from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
 from epochal.experiment.profile import ProfileHook
 from epochal.experiment.record import hyperparameters
-from epochal.experiment.start import steps_per_epoch
+from epochal.experiment.start import plain_model, steps_per_epoch
 from epochal.experiment.testing import write_evaluations
 from epochal.experiment.validation import validation
 from epochal.run.durable import LineFile
@@ -167,6 +169,8 @@ def _test(
     counters = state.counters
     log.info(f"testing epoch {counters.best_epoch}, the best: {experiment.monitor.name} {counters.best:.4g}")
     interruption.leave()
+    if is_sharded(experiment.model):
+        experiment = replace(experiment, model=plain_model(experiment))
     outcomes = write_evaluations(experiment, folder, ("val", "test"), interruption.checked)
     if board is not None:
         board.finish(counters.step, Run(folder.path).metrics, hyperparameters(experiment), tuple(outcomes))
@@ -214,7 +218,7 @@ def flagged(folder: RunFolder, experiment: Experiment, processes: Processes) -> 
         reason = describe(error)
         mend = f"the traceback is in {folder.log}; --resume continues from the last checkpoint"
         if lost_connection(error):
-            reason = f"another process of this run ended ({reason})"
+            reason = "another process of this run ended, or can no longer be reached"
         if out_of_memory(error):
             reason = f"out of memory: {reason}"
             auto = experiment.config.data.batch_size == "auto"

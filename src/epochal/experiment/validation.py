@@ -17,20 +17,24 @@ from epochal.tasks.scores import Scores
 def validation(experiment: Experiment, state: TrainState, interruption: Interruption) -> Callable[[], Scores]:
     """A function that scores the state's weights on the validation split.
 
-    Several processes evaluate a part of the rows each, in their order; the first one scores all outputs.
+    Several processes evaluate a part of the rows each; the first one scores all outputs, in their order.
     """
     processes, task, val = state.processes, experiment.task, experiment.val
-    part = replace(val, rows=val.rows[processes.part(len(val.rows))])
+    total = len(val.rows)
+    each = -(-total // processes.count)  # as many for all: of a model in parts, all compute at once
+    first = min(processes.rank * each, total - each)
+    part = replace(val, rows=val.rows[first : first + each])
+    seen = processes.rank * each - first  # by the processes before this one
 
     def validate() -> Scores:
         model = state.evaluated
         processes.share(list(model.buffers()))
-        own = None
-        if len(part.rows):
-            batches = interruption.checked(part.epoch())
-            own = collect(model, task, batches, experiment.compute.autocast)
-        found = [each for each in processes.gather(own) if each is not None]
-        outputs, targets, samples = found[0] if len(found) == 1 else map(torch.cat, zip(*found, strict=True))
-        return processes.first(lambda: score(task, outputs, targets, samples).scores)
+        batches = interruption.checked(part.epoch())
+        found = collect(model, task, batches, experiment.compute.autocast)
+        if processes.count > 1:
+            everyone = processes.gather([tensor[seen:] for tensor in found])
+            outputs, targets, samples = map(torch.cat, zip(*everyone, strict=True))
+            found = outputs, targets, samples
+        return processes.first(lambda: score(task, *found).scores)
 
     return validate

@@ -102,17 +102,17 @@ def _run(
             state = fresh_state(experiment, processes)
         interruption = stack.enter_context(listen(processes))
         folder = unfinished.folder if unfinished else processes.first(lambda: _new_folder(experiment))
-        processes.first(lambda: _take(folder, stack))
+        processes.first(lambda: _take(folder, stack, console))
         log.info(f"{'continuing' if unfinished else 'run'} {folder.path}")
         with flagged(folder, experiment, processes):
             train_in(folder, experiment, state, interruption, console, profile)
         return Run(folder.path)
 
 
-def _take(folder: RunFolder, stack: ExitStack) -> None:
+def _take(folder: RunFolder, stack: ExitStack, console: Console) -> None:
     """Make the folder this process's to write to, until the stack is unwound."""
     stack.enter_context(Lock(folder.lock))
-    stack.enter_context(log_file(folder.log))
+    stack.enter_context(log_file(folder.log, console.said))
     clear_flags(folder)
 
 
