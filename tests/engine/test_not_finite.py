@@ -229,17 +229,6 @@ def test_the_precision_is_told_where_it_is_small(inputs: Tensor) -> None:
     assert text.startswith("0 (Linear) is the first whose output is not finite in bfloat16 (up to 3.4e+38)")
 
 
-@pytest.mark.parametrize("before", [0, 1000])
-def test_the_forward_pass_is_repeated_with_the_same_draws(inputs: Tensor, before: int) -> None:
-    model = nn.Sequential(OnlyWithDraws(), nn.Dropout(0.5), nn.Linear(6, 3)).train()
-    batch = batch_of(inputs.repeat(200, 1))
-    torch.manual_seed(0)
-    torch.rand(before)
-    bad = (~torch.isfinite(model(batch.inputs)).all(dim=1)).nonzero()[:, 0].tolist()
-    text = explained(model, batch)
-    assert f"for {', '.join(name(row + 10) for row in bad[:8])} and {len(bad) - 8} more" in text
-
-
 def test_a_second_forward_pass_that_is_finite_is_told(inputs: Tensor) -> None:
     model = nn.Sequential(Once(), nn.Linear(6, 3))
     assert model(inputs).isnan().any()

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from epochal.data.batch import Batch
 from epochal.data.foreign import forked_generators
-from epochal.engine.rewind import generator_states, rewound, set_generator_states
 from epochal.tasks.task import Task
 
 Names = Callable[[int], str]
@@ -25,14 +24,15 @@ def explain(model: nn.Module, task: Task, batch: Batch, autocast: Autocast, name
     """What made the loss of this batch NaN or infinite, in words that continue a sentence.
 
     Called after the forward pass that gave the loss and before the optimiser's step. Inputs and targets are
-    looked at first; then the forward pass is repeated in the mode that the model is in, with the same draws
-    of torch's generators, and every module's output is looked at. Buffers and generators stay as they are.
+    looked at first; then the forward pass is repeated in the mode that the model is in, and every module's
+    output is looked at. Buffers and generators stay as they are.
     names: the name of a sample from its row in the manifest.
     """
     for what, values in (("inputs", batch.inputs), ("targets", batch.targets)):
         if rows := _rows_not_finite(values, len(batch)):
             return f"the {what} of {_named(rows, batch, names)} are not finite"
-    found = _repeat(model, task, batch, autocast)
+    with forked_generators(batch.inputs.device), torch.no_grad():
+        found = _forward(model, task, batch, autocast)
     if found.culprit is not None:
         return found.culprit.words(batch, names)
     largest = f"all outputs are finite (largest {_largest(found.outputs):.2g})"
@@ -88,22 +88,6 @@ class _Forward:
     outputs: Tensor
     loss: Tensor
     culprit: _Culprit | None
-
-
-def _repeat(model: nn.Module, task: Task, batch: Batch, autocast: Autocast) -> _Forward:
-    """The forward pass again, with the draws that it made.
-
-    How far it moves the generators shows where they stood before the first time.
-    """
-    device = batch.inputs.device
-    with forked_generators(device), torch.no_grad():
-        start = generator_states(device)
-        found = _forward(model, task, batch, autocast)
-        end = generator_states(device)
-        if all(torch.equal(start[kind], end[kind]) for kind in start):
-            return found
-        set_generator_states(rewound(start, end), device)
-        return _forward(model, task, batch, autocast)
 
 
 def _forward(model: nn.Module, task: Task, batch: Batch, autocast: Autocast) -> _Forward:

@@ -15,6 +15,7 @@ from epochal.data.manifest import TargetKind
 from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
+from epochal.experiment.whole_split import enough
 from epochal.losses.build import accepts_probabilities
 from epochal.losses.focal import FocalLoss, SigmoidFocalLoss
 
@@ -135,7 +136,7 @@ def _check_scores(experiment: Experiment, outputs: Tensor, targets: Tensor) -> N
     scores are defined depends on the targets alone.
     """
     task, val = experiment.task, experiment.val
-    truth = val.pool.targets[torch.from_numpy(val.rows)].cpu().numpy()
+    truth = enough(val.pool.targets[torch.from_numpy(val.rows)], task.outputs).cpu().numpy()
     try:
         running = task.running(outputs, targets)
         predictions = task.predict(outputs).cpu().numpy()

@@ -34,7 +34,7 @@ from epochal.experiment.disk_space import check_room, room, scratch_folder
 from epochal.experiment.own_code import describe
 from epochal.experiment.start import fresh_state, steps_per_epoch
 from epochal.experiment.testing import load_best, write_evaluation
-from epochal.experiment.whole_split import WholeSplit
+from epochal.experiment.whole_split import WholeSplit, enough
 from epochal.inference.evaluate import collect
 from epochal.plots.draw import draw_plots
 from epochal.run.durable import write_text
@@ -233,7 +233,7 @@ def _test(experiment: Experiment, copied: Experiment, folder: RunFolder) -> tupl
     split = "test" if len(copied.test.rows) else "val"
     batches = copied.batches(split)
     few = _few(batches)
-    targets = batches.pool.targets[torch.from_numpy(batches.rows)]
+    targets = enough(batches.pool.targets[torch.from_numpy(batches.rows)], copied.task.outputs)
     mend = "scores(), curves() and table() get predictions [N, ...] and targets [N, ...] of the whole split"
     with _phase("the test phase would fail", "task" if _is_own(copied.task) else "model", mend):
         write_checkpoint(folder.best, experiment.model.state_dict(), {"epoch": 1})

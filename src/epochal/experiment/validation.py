@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import torch
 
+from epochal.data.foreign import forked_generators
 from epochal.engine.interruption import Interruption
 from epochal.engine.state import TrainState
 from epochal.experiment.assemble import Experiment
@@ -30,7 +31,8 @@ def validation(experiment: Experiment, state: TrainState, interruption: Interrup
         model = state.evaluated
         processes.share(list(model.buffers()))
         batches = interruption.checked(part.epoch())
-        found = collect(model, task, batches, experiment.compute.autocast)
+        with forked_generators(state.device):  # a model may draw in evaluation too
+            found = collect(model, task, batches, experiment.compute.autocast)
         if processes.count > 1:
             everyone = processes.gather([tensor[seen:] for tensor in found])
             outputs, targets, samples = map(torch.cat, zip(*everyone, strict=True))

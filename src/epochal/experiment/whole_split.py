@@ -1,4 +1,4 @@
-"""The scores of a whole split from the outputs for a few of its samples."""
+"""The scores of a whole split from the outputs for a few of its samples, before there are others."""
 
 from __future__ import annotations
 
@@ -13,6 +13,24 @@ from epochal.data.batch import Batch
 from epochal.data.manifest import Array
 from epochal.tasks.scores import Scores
 from epochal.tasks.task import Task
+
+_VALUES = 10_000_000
+"""Predictions that a trial of scores takes at most: those of large splits would not fit in memory."""
+
+
+def enough(targets: Tensor, outputs: int) -> Tensor:
+    """The targets of a split, or where they are many some of them: spread, with the first of each class.
+
+    targets: [N, ...]. outputs: the width of a prediction.
+    """
+    most = max(1000, _VALUES // outputs)
+    if len(targets) <= most:
+        return targets
+    chosen = torch.linspace(0, len(targets) - 1, most).long()
+    if targets.ndim == 1:
+        _, first = np.unique(targets.cpu().numpy(), return_index=True)
+        chosen = torch.cat([torch.from_numpy(first), chosen]).unique()
+    return targets[chosen]
 
 
 @final

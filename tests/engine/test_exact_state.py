@@ -1,0 +1,1 @@
+"""Items of the state that few trainings have are restored too."""
