@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MODULES := src tests benchmarks
 
-.PHONY: help demo install test test-slow bench lint format clean
+.PHONY: help demo install test test-slow test-crash bench lint format clean
 
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
 	@echo "make test       install, then lint, type check, import rules and the fast tests"
 	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, torch.compile"
+	@echo "make test-crash the proof that nothing is lost: kills, power cuts, full disks; a quarter of an hour"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make format     ruff format and its automatic mends"
@@ -35,6 +36,10 @@ test: lint
 test-slow: install
 	$(BIN)/python -m pytest -m slow
 
+test-crash: install
+	$(BIN)/python -m pytest -m crash -n 2 --dist worksteal tests/crash
+	$(BIN)/python tests/crash/mutation.py
+
 bench: install
 	$(BIN)/python -m pip install --quiet -e '.[bench]'
 	$(BIN)/python -m benchmarks.fashion_mnist
@@ -43,6 +48,7 @@ bench: install
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.augmentation
+	$(BIN)/python -m benchmarks.checkpointing
 	$(BIN)/python -m benchmarks.scaling
 
 lint: install

@@ -26,11 +26,11 @@ def enough(targets: Tensor, outputs: int) -> Tensor:
     most = max(1000, _VALUES // outputs)
     if len(targets) <= most:
         return targets
-    chosen = torch.linspace(0, len(targets) - 1, most).long()
+    chosen = np.linspace(0, len(targets) - 1, most).astype(np.int64)
     if targets.ndim == 1:
         _, first = np.unique(targets.cpu().numpy(), return_index=True)
-        chosen = torch.cat([torch.from_numpy(first), chosen]).unique()
-    return targets[chosen]
+        chosen = np.union1d(chosen, first)
+    return targets[torch.from_numpy(chosen)]
 
 
 @final

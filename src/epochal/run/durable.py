@@ -128,6 +128,17 @@ class LineFile:
 
 
 _TRIES, _PAUSE = 5, 0.02  # seconds; is_locked() holds the lock too, for an instant
+_held: set[int] = set()  # handles of the locks that this process holds
+
+
+def _leave_to_parent() -> None:
+    """A forked child, such as a worker of a DataLoader, shares a lock and may outlive a killed holder."""
+    for handle in _held:
+        os.close(handle)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 class Lock:
@@ -153,6 +164,7 @@ class Lock:
                     mend="wait for it, or stop it first",
                 )
             )
+        _held.add(self._handle)
         since = datetime.now(UTC).isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "boot": boot_id(), "since": since}
         os.truncate(self._handle, 0)
@@ -164,8 +176,9 @@ class Lock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        fcntl.flock(self._handle, fcntl.LOCK_UN)  # closing is not enough where a forked child lives on
-        os.close(self._handle)
+        if self._handle in _held:  # else it is the parent's
+            _held.remove(self._handle)
+            os.close(self._handle)
 
 
 def _acquire(handle: int) -> bool:
