@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -13,7 +12,6 @@ from epochal.config.component import Component, Registry
 from epochal.data.draws import key_integer
 from epochal.data.manifest import Array, Manifest
 from epochal.data.problems import raise_problems
-from epochal.data.tables import Table, read_table, split_words, texts
 from epochal.errors import ConfigError, DataError, Problem
 
 _HERE = "epochal.data.split"
@@ -22,7 +20,11 @@ _WHERE = "data.split"
 
 SPLITS = Registry(
     kind="split",
-    names={name: f"{_HERE}:{name}" for name in ("column", "file", "grouped", "random")},
+    names={
+        **{name: f"{_HERE}:{name}" for name in ("column", "grouped", "random")},
+        "file": "epochal.data.split_file:file",
+        **{name: f"epochal.data.folds:{name}" for name in ("kfold", "leave_one_group_out")},
+    },
 )
 """The splits by name; a function (manifest, seed, its own arguments) -> Split."""
 
@@ -92,7 +94,7 @@ def random(
         strata, names = manifest.targets, manifest.names
     placed = _stratified(strata, names, shares, _generator(seed))
     words = f"random(val={val}, test={test}, stratify={str(stratify).lower()})"
-    return _from_places(placed, words)
+    return from_places(placed, words)
 
 
 def grouped(manifest: Manifest, seed: int, *, val: float = 0.1, test: float = 0.2) -> Split:
@@ -131,33 +133,7 @@ def grouped(manifest: Manifest, seed: int, *, val: float = 0.1, test: float = 0.
         movable = [index for index in order[::-1] if members[place[index]] > 1]
         place[movable[0]] = empty  # the smallest group that leaves none empty behind
     placed = np.array(list(shares))[place[group]]
-    return _from_places(placed, f"grouped(val={val}, test={test})")
-
-
-def file(manifest: Manifest, seed: int, *, path: str | Path, partial: bool = False) -> Split:  # noqa: ARG001
-    """A table with the columns SPLIT, and FILENAME or INDEX; FILENAME counts where it has both.
-
-    partial: rows of the data that the file does not list are left out; otherwise they are an error.
-    """
-    table = read_table(path)
-    columns = {name.upper(): name for name in table.frame.columns}
-    key = "FILENAME" if "FILENAME" in columns else "INDEX"
-    if "SPLIT" not in columns or key not in columns:
-        what = f"it needs the columns SPLIT, and FILENAME or INDEX; it has {', '.join(table.frame.columns)}"
-        raise DataError(Problem(what, where=str(table.path)))
-    problems: list[Problem] = []
-    places = split_words(table, columns["SPLIT"], problems)
-    keys = manifest.filenames.to_list() if key == "FILENAME" else [str(row) for row in range(len(manifest))]
-    rows = _listed_rows(table, columns[key], {text: row for row, text in enumerate(keys)}, problems)
-    placed = np.full(len(manifest), "", dtype=object)
-    for row, place in zip(rows, places, strict=True):
-        if row >= 0:
-            placed[row] = place
-    left = [] if partial else sorted(set(range(len(manifest))) - set(rows))
-    mend = "list it, or set partial: true to leave such rows out"
-    problems += [Problem(f"'{keys[row]}' is not listed", where=str(table.path), mend=mend) for row in left]
-    raise_problems(problems)
-    return _from_places(placed, f"file {path}")
+    return from_places(placed, f"grouped(val={val}, test={test})")
 
 
 def column(manifest: Manifest, seed: int, *, val: float = 0.1) -> Split:
@@ -167,7 +143,7 @@ def column(manifest: Manifest, seed: int, *, val: float = 0.1) -> Split:
         raise DataError(Problem("the data comes without a split", where=_WHERE, mend=mend))
     placed = manifest.splits.to_numpy().astype(object)
     if (placed == "val").any():
-        return _from_places(placed, "column")
+        return from_places(placed, "column")
     shares = _shares(val, 0.0)
     train = np.flatnonzero(placed == "train")
     if len(train) == 0:
@@ -177,26 +153,40 @@ def column(manifest: Manifest, seed: int, *, val: float = 0.1) -> Split:
     if manifest.target_kind == "class":
         strata, names = manifest.targets[train], manifest.names
     placed[train] = _stratified(strata, names, shares, _generator(seed))
-    return _from_places(placed, f"column(val={val})")
+    return from_places(placed, f"column(val={val})")
 
 
-def _listed_rows(
-    table: Table, column_name: str, known: Mapping[str, int], problems: list[Problem]
-) -> list[int]:
-    """The data's row of each row of a split file; adds a problem where there is none or it came before."""
-    rows: list[int] = []
-    first: dict[int, int] = {}
-    for line, text in enumerate(texts(table, column_name)):
-        row = known.get(text, -1)
-        if row < 0:
-            what = f"'{column_name}' is empty" if text is None else f"the data has no '{text}'"
-            problems.append(Problem(what, where=table.place(line), mend="take the row out, or mend its name"))
-        elif row in first:
-            what = f"'{text}' is listed at {table.place(first[row])} already"
-            problems.append(Problem(what, where=table.place(line), mend="keep one of the two rows"))
-        first.setdefault(row, line)
-        rows.append(row)
-    return rows
+def held_out(
+    manifest: Manifest,
+    test: Array,
+    val: float,
+    strata: Array | None,
+    groups: Array | None,
+    seed: int,
+    origin: str,
+) -> Split:
+    """Rows that are tested, and of the others the share ``val`` for validation; no group in both of these.
+
+    test: row numbers. strata, groups: of each row of the manifest, or None.
+    """
+    others = np.setdiff1d(np.arange(len(manifest)), test)
+    if groups is None:
+        kinds = np.zeros(len(others), np.int64) if strata is None else strata[others]
+        names = manifest.names if strata is not None else ("the data",)
+        placed = _stratified(kinds, names, _shares(val, 0.0), _generator(seed))
+    else:
+        of_others = replace(
+            manifest,
+            filenames=manifest.filenames.gather(others),
+            targets=manifest.targets[others],
+            groups=pl.Series(groups[others].tolist()),
+        )
+        part = grouped(of_others, seed, val=val, test=0.0)
+        placed = np.full(len(others), "train", dtype=object)
+        placed[part.val] = "val"
+    whole = np.full(len(manifest), "test", dtype=object)
+    whole[others] = placed
+    return from_places(whole, origin)
 
 
 def _shares(val: float, test: float) -> dict[str, float]:
@@ -257,7 +247,8 @@ def _generator(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key_integer(seed, 0x5B117)))
 
 
-def _from_places(placed: Array, origin: str) -> Split:
+def from_places(placed: Array, origin: str) -> Split:
+    """The split from the name of each row's, objects [N]; a row with another name is in none."""
     train, val, test = (np.flatnonzero(placed == name).astype(np.int64) for name in _PLACES)
     return Split(train, val, test, origin)
 
