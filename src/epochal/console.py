@@ -31,7 +31,10 @@ class Console:
 
     @contextmanager
     def messages(self) -> Iterator[Console]:
-        """Show what is logged inside the block."""
+        """Show what is logged inside the block; a console around it is silent meanwhile."""
+        outer = [handler for handler in log.handlers if isinstance(handler, _Handler)]
+        for each in outer:
+            log.removeHandler(each)
         handler = _Handler(self)
         level = log.level
         log.setLevel(logging.INFO)
@@ -41,6 +44,8 @@ class Console:
         finally:
             log.removeHandler(handler)
             log.setLevel(level)
+            for each in outer:
+                log.addHandler(each)
 
     def show(self, text: str) -> None:
         """Print one line, above a progress bar where there is one."""

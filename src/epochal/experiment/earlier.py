@@ -38,6 +38,18 @@ def run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | No
     return run
 
 
+def run_in(folder: Path, experiment: Experiment) -> Run | None:
+    """The run in this very folder, None where there is none; RequestError where it is another experiment."""
+    run = Run(folder)
+    if not run.folder.config.is_file():
+        return None
+    if found := [*changed_settings(run, experiment), *changed_data(run, experiment)]:
+        what = "the run in this folder is of another experiment"
+        raise RequestError(Problem(what, str(folder)), *_shortened(found))
+    _warn_of_differences(run, experiment)
+    return run
+
+
 def finished_run(experiment: Experiment) -> Run | None:
     """The newest finished run of the experiment; None where there is none."""
     runs = runs_of(experiment.config.runs_folder, experiment.config.name, experiment.id)

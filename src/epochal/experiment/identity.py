@@ -8,7 +8,7 @@ import json
 import re
 import sys
 import sysconfig
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import epochal
+from epochal.data.manifest import Source
 from epochal.data.split import Split
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.data import Data
@@ -38,9 +39,14 @@ def experiment_id(config: ExperimentConfig, data: Data) -> str:
     What the data holds counts, not where it lies: the same experiment has one id on every machine, whatever
     it computes on.
     """
-    settings = deciding_settings(config.to_plain(), with_source=data.source.item is not None)
+    return id_of_splits(config, data.source, [data.split])
+
+
+def id_of_splits(config: ExperimentConfig, source: Source, splits: Iterable[Split]) -> str:
+    """The same of several splits of the data: those of a cross-validation."""
+    settings = deciding_settings(config.to_plain(), with_source=source.item is not None)
     digest = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode())
-    for part in (data.source.digest, split_digest(data.split), *sorted(own_files(config).values())):
+    for part in (source.digest, *map(split_digest, splits), *sorted(own_files(config).values())):
         digest.update(part.encode() + b"|")
     return digest.hexdigest()[:8]
 

@@ -19,6 +19,7 @@ from epochal.inference.predict import Predictor
 from epochal.models.build import build_model
 from epochal.run.run import Run
 from epochal.tasks.build import build_task
+from epochal.tasks.task import Task
 
 
 def load_run_config(run: Run, overrides: tuple[str, ...] = ()) -> ExperimentConfig:
@@ -28,6 +29,13 @@ def load_run_config(run: Run, overrides: tuple[str, ...] = ()) -> ExperimentConf
         compute = config.compute.model_copy(update={"precision": "float32"})
         return config.model_copy(update={"compute": compute})
     return config
+
+
+def task_of_run(config: ExperimentConfig, run: Run) -> Task:
+    """The task of a run, without a loss: for predictions and scores."""
+    facts = load_run_config(run).derived or {}
+    config = fill_in(config, facts["kind"])
+    return build_task(config.task, task_context(config, tuple(facts["names"]), load_statistics(run), None))
 
 
 def load_predictor(run: Run, device: str = "auto") -> Predictor:

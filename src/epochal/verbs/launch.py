@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,8 +12,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,48 +23,69 @@ from epochal import errors
 from epochal.errors import EpochalError, Interrupted, Problem, RunError
 from epochal.run.run import Run
 
+Process = subprocess.Popen[bytes]
+
 _GRACE = 8.0
 """Seconds in which processes end by themselves when one has ended, and again after SIGTERM."""
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
-def launch(
-    config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], options: dict[str, Any], count: int
-) -> Run:
-    """What ``train`` gives, done by ``count`` processes; each calls ``train`` with these arguments.
+@dataclass(frozen=True)
+class Order:
+    """What ``train`` is called with. options: its keywords, plain values."""
+
+    config: str | Path | Mapping[str, Any]
+    overrides: tuple[str, ...]
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training, done by processes that this one started. folder: where they read and leave word."""
+
+    folder: Path
+    processes: list[Process]
+
+    @property
+    def running(self) -> bool:
+        """Whether any of its processes still works."""
+        return any(process.poll() is None for process in self.processes)
+
+
+def launch(order: Order, count: int) -> Run:
+    """What ``train`` gives, done by ``count`` processes, each of which calls it.
 
     When one of them ends with an error, the others are ended too, within half a minute. Signals to stop or
     to save are passed on. If this process dies, they stop as after SIGTERM.
     """
     with tempfile.TemporaryDirectory(prefix="epochal-") as scratch:
-        folder = Path(scratch)
-        order = {
-            "config": dict(config) if isinstance(config, Mapping) else str(config),
-            "overrides": list(overrides),
-            "options": options,
-        }
-        (folder / "order.json").write_text(json.dumps(order, default=str))
-        processes = _start(folder, count)
+        training = start(order, Path(scratch), count)
         try:
-            with _forwarding(processes):
-                _wait(processes)
+            with forwarding(lambda: [training]):
+                _wait(training.processes)
         finally:
-            _end(processes)
-        return _result(folder, processes)
+            end(training)
+        return result(training)
 
 
-def _start(folder: Path, count: int) -> list[subprocess.Popen[bytes]]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def start(order: Order, folder: Path, count: int, threads: int | None = None) -> Training:
+    """Start the processes of a training. threads: of each, where the environment does not say."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = order.config
+    plain = {
+        "config": dict(config) if isinstance(config, Mapping) else str(config),
+        "overrides": list(order.overrides),
+        "options": order.options,
+    }
+    (folder / "order.json").write_text(json.dumps(plain, default=str))
     shared = {
         **os.environ,
         "WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
+        "MASTER_PORT": str(_free_port()),
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
-    shared.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    shared.setdefault("OMP_NUM_THREADS", str(threads or max(1, (os.cpu_count() or 1) // count)))
     shared.setdefault("GLOO_SOCKET_IFNAME", "lo")
     processes = []
     for rank in range(count):
@@ -78,12 +101,22 @@ def _start(folder: Path, count: int) -> list[subprocess.Popen[bytes]]:
                     start_new_session=True,  # Ctrl-C comes here, and is passed on once
                 )
             )
-    return processes
+    return Training(folder, processes)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 @contextmanager
-def _forwarding(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """Pass signals on to the first process, which tells the others; a second Ctrl-C ends them all at once."""
+def forwarding(trainings: Callable[[], list[Training]]) -> Iterator[None]:
+    """Pass signals on to the first process of each training, which tells its others; a second one kills all.
+
+    trainings: those that run at the moment.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -92,11 +125,12 @@ def _forwarding(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
     def forward(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a handler's signature)
         nonlocal stopped
         if stopped and number != signal.SIGUSR1:
-            for process in processes:
+            for process in itertools.chain(*(training.processes for training in trainings())):
                 process.kill()
             return
         stopped = stopped or number != signal.SIGUSR1
-        processes[0].send_signal(number)
+        for training in trainings():
+            training.processes[0].send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
@@ -106,7 +140,7 @@ def _forwarding(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _wait(processes: list[subprocess.Popen[bytes]]) -> None:
+def _wait(processes: list[Process]) -> None:
     """Until all have ended, or one has ended otherwise than well and the others had time to."""
     deadline = None
     while any(process.poll() is None for process in processes):
@@ -117,7 +151,9 @@ def _wait(processes: list[subprocess.Popen[bytes]]) -> None:
         time.sleep(0.05)
 
 
-def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+def end(training: Training) -> None:
+    """Have no process of the training left: those that run are asked, and killed where that does not help."""
+    processes = training.processes
     for process in processes:
         process.terminate()
     deadline = time.monotonic() + _GRACE
@@ -129,20 +165,21 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _result(folder: Path, processes: list[subprocess.Popen[bytes]]) -> Run:
-    """What the first process wrote, or who died."""
+def result(training: Training) -> Run:
+    """The run of a training that has ended; raises what ``train`` raised, or RunError naming who died."""
+    folder, processes = training.folder, training.processes
     killed = [rank for rank, process in enumerate(processes) if (process.returncode or 0) < 0]
     path = folder / "result.json"
-    result: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    if "run" in result:
-        return Run(Path(result["run"]))
-    if "interrupted" in result:
-        raise Interrupted(result["interrupted"])
-    if result.get("lost") or not result:
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    if "run" in found:
+        return Run(Path(found["run"]))
+    if "interrupted" in found:
+        raise Interrupted(found["interrupted"])
+    if found.get("lost") or not found:
         who = killed or [rank for rank, process in enumerate(processes) if process.returncode]
         raise RunError(*(_ended(folder, rank, processes[rank].returncode) for rank in who[:1]))
-    kind: type[EpochalError] = getattr(errors, result["kind"], RunError)
-    raise kind(*(Problem(*each) for each in result["problems"]))
+    kind: type[EpochalError] = getattr(errors, found["kind"], RunError)
+    raise kind(*(Problem(*each) for each in found["problems"]))
 
 
 def _ended(folder: Path, rank: int, code: int) -> Problem:

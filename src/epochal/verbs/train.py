@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from epochal.engine.processes import is_one_of_several, join
 from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
 from epochal.experiment.dry_run import dry_run
-from epochal.experiment.earlier import finished_run, run_to_resume
+from epochal.experiment.earlier import finished_run, run_in, run_to_resume
 from epochal.experiment.preflight import preflight as run_preflight
 from epochal.experiment.record import derived
 from epochal.experiment.settle import settle
@@ -29,7 +30,7 @@ from epochal.run.environment import describe_environment
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
 from epochal.run.status import clear_flags
-from epochal.verbs.launch import launch
+from epochal.verbs.launch import Order, launch
 
 
 def train(
@@ -39,6 +40,7 @@ def train(
     again: bool = False,
     preflight: bool = True,
     profile: bool = False,
+    folder: str | Path | None = None,
     quiet: bool = False,
 ) -> Run:
     """Train a model as a configuration says, test it, and write everything into a run folder.
@@ -48,6 +50,8 @@ def train(
     again: train although a finished run of the same experiment exists; otherwise that run is returned.
     preflight: take one batch through the whole life of a run first.
     profile: write where the time goes, and a trace of a few steps, into the run's folder ``profile``.
+    folder: of the run, instead of a new one below ``paths.runs``. A run that is there is continued, or
+        returned where it is finished.
 
     With ``compute.processes`` above 1 it starts so many processes; under torchrun, it is one of them.
 
@@ -61,51 +65,63 @@ def train(
             "again": again,
             "preflight": preflight,
             "profile": profile,
+            "folder": None if folder is None else str(folder),
             "quiet": quiet,
         }
-        return launch(config, overrides, options, loaded.compute.processes)
+        return launch(Order(config, overrides, options), loaded.compute.processes)
     keep_freed_memory()
     try:
-        return _run(loaded, text, resume, again, preflight, profile, quiet)
+        place = None if folder is None else RunFolder(Path(folder))
+        return _run(loaded, text, _Request(resume, again, preflight, profile, place, quiet))
     finally:
         give_back_memory()
 
 
-def _run(
-    loaded: ExperimentConfig,
-    text: ConfigText,
-    resume: bool | str | Path,
-    again: bool,
-    preflight: bool,
-    profile: bool,
-    quiet: bool,
-) -> Run:
+@dataclass(frozen=True)
+class _Request:
+    """The arguments of ``train`` beside the configuration."""
+
+    resume: bool | str | Path
+    again: bool
+    preflight: bool
+    profile: bool
+    place: RunFolder | None
+    quiet: bool
+
+    def earlier(self, experiment: Experiment) -> Run | None:
+        """A run of the experiment to continue, or a finished one that makes training needless."""
+        if self.place is not None:
+            return run_in(self.place.path, experiment)
+        return run_to_resume(experiment, self.resume) or (None if self.again else finished_run(experiment))
+
+
+def _run(loaded: ExperimentConfig, text: ConfigText, request: _Request) -> Run:
     """What ``train`` does in one process, with all that it needs let go of at the end."""
     with ExitStack() as stack:
         stack.enter_context(ignoring(signal.SIGUSR1))  # there is nothing to save yet
         processes = stack.enter_context(join())
-        console = stack.enter_context(Console(quiet=quiet or not processes.leads).messages())
+        console = stack.enter_context(Console(quiet=request.quiet or not processes.leads).messages())
         with located(text):
             experiment = assemble(loaded, console)
             stack.enter_context(compute_settings(experiment.config.compute, experiment.compute.device))
             dry_run(experiment)
-            unfinished = processes.first(lambda: run_to_resume(experiment, resume))
-            if not unfinished and not again:
-                finished = processes.first(lambda: finished_run(experiment))
-                if finished is not None:
-                    log.info(f"{finished.path} is finished already; --again trains it once more")
-                    return finished
-            experiment = settle(experiment, unfinished, processes)
-            if preflight and unfinished is None:
+            earlier = processes.first(lambda: request.earlier(experiment))
+            if earlier is not None and earlier.status == "finished":
+                log.info(f"{earlier.path} is finished already; --again trains it once more")
+                return earlier
+            experiment = settle(experiment, earlier, processes)
+            if request.preflight and earlier is None:
                 steps = steps_per_epoch(experiment) * experiment.config.training.epochs
                 processes.first(lambda: run_preflight(experiment, steps))
             state = fresh_state(experiment, processes)
         interruption = stack.enter_context(listen(processes))
-        folder = unfinished.folder if unfinished else processes.first(lambda: _new_folder(experiment))
+        folder = (
+            earlier.folder if earlier else processes.first(lambda: _new_folder(experiment, request.place))
+        )
         processes.first(lambda: _take(folder, stack, console))
-        log.info(f"{'continuing' if unfinished else 'run'} {folder.path}")
+        log.info(f"{'continuing' if earlier else 'run'} {folder.path}")
         with flagged(folder, experiment, processes):
-            train_in(folder, experiment, state, interruption, console, profile)
+            train_in(folder, experiment, state, interruption, console, request.profile)
         return Run(folder.path)
 
 
@@ -116,10 +132,10 @@ def _take(folder: RunFolder, stack: ExitStack, console: Console) -> None:
     clear_flags(folder)
 
 
-def _new_folder(experiment: Experiment) -> RunFolder:
+def _new_folder(experiment: Experiment, place: RunFolder | None) -> RunFolder:
     """A run folder with everything that is known before training."""
     config, data = experiment.config, experiment.data
-    folder = create_run_folder(config.runs_folder, config.name, experiment.id)
+    folder = place or create_run_folder(config.runs_folder, config.name, experiment.id)
     write_text(folder.split, split_table(data.split, data.source.manifest).write_csv())
     write_json(folder.statistics, data.statistics.to_json())
     hardware = experiment.compute.describe()

@@ -1,0 +1,43 @@
+"""``epochal crossval``."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from epochal.cli.arguments import config_arguments
+from epochal.cli.options import json_option, quiet_option
+from epochal.errors import Interrupted
+
+
+@click.command("crossval")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Folds trained at once.")
+@click.option("--again", is_flag=True, help="Do it even if it was finished before.")
+@quiet_option
+@json_option
+@config_arguments
+def command(config: str, overrides: list[str], jobs: int, again: bool, quiet: bool, as_json: bool) -> None:
+    """Train on k folds, each tested on what it did not see, and put the results together.
+
+    CONFIG has data.split: {name: kfold, folds: 5} or {name: leave_one_group_out}; overrides are
+    dotted.key=value. The same command continues one that was interrupted.
+    """
+    from epochal.verbs.crossval import crossval  # torch loads here, after the arguments are parsed
+
+    try:
+        found = crossval(config, *overrides, jobs=jobs, again=again, quiet=quiet)
+    except Interrupted as interrupted:
+        raise SystemExit(interrupted.exit_code) from None
+    if as_json:
+        content = {"run": str(found.run.path), "mean": found.mean, "std": found.std, "pooled": found.pooled}
+        click.echo(json.dumps(content))
+        return
+    names = [*found.mean, *(name for name in found.pooled if name not in found.mean)]
+    width = max((len(name) for name in names), default=0)
+    click.echo(f"{'':{width}}  {f'mean of {len(found.folds)} folds':>19}  {'pooled':>9}")
+    for name in names:
+        mean = f"{found.mean[name]:9.4f} ± {found.std[name]:.4f}" if name in found.mean else ""
+        pooled = f"{found.pooled[name]:9.4f}" if name in found.pooled else ""
+        click.echo(f"{name:{width}}  {mean:>19}  {pooled:>9}".rstrip())
+    click.echo(f"run folder: {found.run.path}")

@@ -1,0 +1,37 @@
+"""A table of predictions back as arrays: the inverse of ``Task.table``."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from epochal.data.manifest import Array, TargetKind
+from epochal.errors import DataError, Problem
+
+
+def arrays_of(table: pl.DataFrame, kind: TargetKind, names: tuple[str, ...]) -> tuple[Array, Array]:
+    """Predictions (probabilities [N, K] or values [N, T]) and targets, as ``Task.scores`` takes them.
+
+    kind, names: of the targets, as in a Manifest. Raises DataError where columns are missing.
+    """
+    several = kind == "value" and len(names) > 1
+    if kind == "value":
+        columns = [f"PREDICTION_{name}" for name in names] if several else ["PREDICTION"]
+        known = [f"TARGET_{name}" for name in names] if several else ["TARGET"]
+    else:
+        columns, known = [f"PROBABILITY_{name}" for name in names], ["TARGET"]
+    missing = [name for name in (*columns, *known) if name not in table.columns]
+    if missing:
+        what = f"the table of predictions has no column {', '.join(missing)}"
+        raise DataError(Problem(what, mend="it was written by a task of another kind"))
+    predictions = table.select(columns).to_numpy().astype(np.float32)
+    if kind == "value":
+        return predictions, table.select(known).to_numpy().astype(np.float32)
+    texts = table["TARGET"].cast(pl.String).fill_null("").to_list()
+    place = {name: index for index, name in enumerate(names)}
+    if kind == "class":
+        return predictions, np.array([place[text] for text in texts], np.int64)
+    targets = np.zeros(predictions.shape, np.uint8)
+    for row, text in enumerate(texts):
+        targets[row, [place[name] for name in text.split(";") if name]] = 1
+    return predictions, targets

@@ -1,0 +1,179 @@
+"""Cross-validate: k trainings, each tested on what it did not see, and what they come to together."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from epochal.config.component import Component
+from epochal.config.yaml import dump_yaml
+from epochal.console import Console, log, log_file
+from epochal.data.folds import FOLDS, fold_count
+from epochal.data.manifest import Source
+from epochal.data.sources import build_source
+from epochal.data.split import build_split
+from epochal.errors import ConfigError, EpochalError, Interrupted, Problem, RunError
+from epochal.experiment.config import ExperimentConfig, located, read_experiment
+from epochal.experiment.identity import id_of_splits
+from epochal.experiment.pooled import write_pooled
+from epochal.run.catalog import runs_of
+from epochal.run.durable import Lock, write_text
+from epochal.run.folder import RunFolder, create_run_folder
+from epochal.run.run import Run
+from epochal.run.status import clear_flags, set_flag
+from epochal.tasks.build import task_class
+from epochal.verbs.launch import Order, Training, end, forwarding, result, start
+from epochal.verbs.train import train
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """A finished cross-validation.
+
+    run: the parent folder. folds: each a run of its own. mean, std: of each score over folds. pooled: scores
+    of all predictions together.
+    """
+
+    run: Run
+    folds: tuple[Run, ...]
+    mean: dict[str, float]
+    std: dict[str, float]
+    pooled: dict[str, float]
+
+
+def crossval(
+    config: str | Path | Mapping[str, Any],
+    *overrides: str,
+    jobs: int = 1,
+    again: bool = False,
+    quiet: bool = False,
+) -> CrossValidation:
+    """Train and test every fold of ``data.split`` (kfold, leave_one_group_out), and put them together.
+
+    Each fold is a run in the parent's folder ``folds``, with the statistics of its own training part. A
+    cross-validation that was interrupted goes on where it stopped; a finished one is returned, unless
+    ``again``. jobs: folds at once.
+
+    Raises ConfigError where the split makes no folds, and what ``train`` raises.
+    """
+    with ExitStack() as stack:
+        console = stack.enter_context(Console(quiet=quiet).messages())
+        loaded, text = read_experiment(config, overrides)
+        with located(text):
+            source, count, identity = _plan(loaded)
+        run = _parent(loaded, identity, again)
+        folder = run.folder
+        folds = [Run(folder.path / "folds" / str(number)) for number in range(1, count + 1)]
+        if run.status != "finished":
+            stack.enter_context(Lock(folder.lock))
+            stack.enter_context(log_file(folder.log, console.said))
+            clear_flags(folder)
+            log.info(f"cross-validation {folder.path}: {count} folds")
+            with _flagged(folder):
+                orders = [_order(config, overrides, fold, number) for number, fold in enumerate(folds, 1)]
+                _train_each(orders, folds) if jobs == 1 else _train_together(orders, folds, jobs)
+                write_pooled(folder, loaded, folds, source.manifest)
+        else:
+            log.info(f"{folder.path} is finished already; --again does it once more")
+    content = json.loads((folder.path / "crossval.json").read_text())
+    pooled = content["pooled"].get("overall", {})
+    return CrossValidation(run, tuple(folds), content["mean"], content["std"], pooled)
+
+
+def _plan(config: ExperimentConfig) -> tuple[Source, int, str]:
+    """The data, the number of folds, and the identity of the whole."""
+    split = config.data.split
+    if split is None or split.name not in FOLDS or "fold" in split.arguments:
+        mend = "write data.split: {name: kfold, folds: 5}, without a fold of its own"
+        raise ConfigError(Problem("the split makes no folds", "data.split", mend))
+    source = build_source(config.data.source, task_class(config.task).target)
+    count = fold_count(split, source.manifest)
+    each = [
+        Component.model_validate({"name": split.name, **split.arguments, "fold": number})
+        for number in range(1, count + 1)
+    ]
+    splits = [build_split(component, source.manifest, config.seed) for component in each]
+    return source, count, id_of_splits(config, source, splits)
+
+
+def _parent(config: ExperimentConfig, identity: str, again: bool) -> Run:
+    """The newest cross-validation of this experiment, or a new folder for one."""
+    runs = runs_of(config.runs_folder, config.name, identity)
+    if runs and (not again or runs[-1].status != "finished"):
+        return runs[-1]
+    folder = create_run_folder(config.runs_folder, config.name, identity)
+    write_text(folder.config, dump_yaml(config.to_plain()))
+    return Run(folder.path)
+
+
+def _order(
+    config: str | Path | Mapping[str, Any], overrides: tuple[str, ...], fold: Run, number: int
+) -> Order:
+    return Order(config, (*overrides, f"data.split.fold={number}"), {"folder": str(fold.path), "quiet": True})
+
+
+def _train_each(orders: list[Order], folds: list[Run]) -> None:
+    """One after the other, in this process."""
+    for number, (order, fold) in enumerate(zip(orders, folds, strict=True), start=1):
+        if fold.status != "finished" or not fold.folder.config.exists():
+            train(order.config, *order.overrides, **order.options)
+        _say(number, fold)
+
+
+def _train_together(orders: list[Order], folds: list[Run], jobs: int) -> None:
+    """So many at once, in processes of their own; after an error no other fold is begun."""
+    waiting = [number for number, fold in enumerate(folds) if fold.status != "finished"]
+    running: dict[int, Training] = {}
+    errors: list[BaseException] = []
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    with tempfile.TemporaryDirectory(prefix="epochal-") as scratch, forwarding(lambda: [*running.values()]):
+        try:
+            while running or (waiting and not errors):
+                while waiting and len(running) < jobs and not errors:
+                    number = waiting.pop(0)
+                    running[number] = start(orders[number], Path(scratch) / str(number), 1, threads)
+                for number in [number for number, each in running.items() if not each.running]:
+                    try:
+                        _say(number + 1, result(running.pop(number)))
+                    except (EpochalError, Interrupted) as error:
+                        errors.append(error)
+                time.sleep(0.05)
+        finally:
+            for training in running.values():
+                end(training)
+    if errors:
+        raise next((error for error in errors if isinstance(error, Interrupted)), errors[0])
+
+
+def _say(number: int, fold: Run) -> None:
+    shown = {name: value for name, value in fold.metrics.items() if name.startswith("test/")}
+    log.info(f"fold {number}  " + "  ".join(f"{name} {value:.4g}" for name, value in list(shown.items())[:4]))
+
+
+@contextmanager
+def _flagged(folder: RunFolder) -> Iterator[None]:
+    """Leave the flag that says how the whole ended; each fold has its own."""
+    try:
+        yield
+    except Interrupted as interrupted:
+        set_flag(folder, "interrupted", f"stopped by {interrupted}")
+        log.warning(f"stopped by {interrupted}; the same command continues {folder.path}")
+        raise
+    except KeyboardInterrupt:
+        set_flag(folder, "interrupted", "stopped at once")
+        raise
+    except EpochalError as error:
+        set_flag(folder, "failed", str(error))
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        set_flag(folder, "failed", reason)
+        raise RunError(Problem(reason, where=str(folder.path))) from error
+    set_flag(folder, "finished", "finished")
