@@ -93,5 +93,11 @@ class Run:
             schema_overrides={"FILENAME": pl.String},
         )
 
+    @property
+    def folds(self) -> tuple[Run, ...]:
+        """The runs of a cross-validation, in their order; none of any other run."""
+        found = [path for path in (self.path / "folds").glob("*") if path.name.isdecimal()]
+        return tuple(Run(path) for path in sorted(found, key=lambda path: int(path.name)))
+
     def __str__(self) -> str:
         return str(self.path)

@@ -31,7 +31,7 @@ def predict(
     batch_size: int = 128,
     quiet: bool = False,
 ) -> pl.DataFrame:
-    """Predictions of the best weights of a run, prepared as in training.
+    """Predictions of the best weights of a run, prepared as in training; of a cross-validation, their mean.
 
     inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
     out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
@@ -45,10 +45,14 @@ def predict(
         raise RequestError(Problem("no table of predictions is written in this format", str(output), mend))
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
-        predictor = load_predictor(find_run(run, Path(runs)), device)
+        found = find_run(run, Path(runs))
+        predictors = [load_predictor(each, device) for each in found.folds or [found]]
+        predictor = predictors[0]
         opened = _open(inputs, predictor)
-        with console.progress("predicting", len(opened)) as advance:
-            predictions = predictor.predict(opened, batch_size, advance)
+        with console.progress("predicting", len(opened) * len(predictors)) as advance:
+            predictions = np.mean(
+                [each.predict(opened, batch_size, advance) for each in predictors], axis=0, dtype=np.float32
+            )
     table = pl.DataFrame(
         {
             "INDEX": np.arange(len(opened)),

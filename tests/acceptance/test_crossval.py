@@ -1,0 +1,134 @@
+"""Cross-validation as a user does it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from shell import Shell
+from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
+
+import epochal
+
+CONFIG = """
+data: {source: breast_cancer, split: {name: kfold, folds: 4, stratify: true}}
+model: {name: mlp, hidden: [16], dropout: 0.1}
+training: {epochs: 4}
+compute: {threads: 1}
+tracking: []
+"""
+
+
+@pytest.fixture(scope="module")
+def parent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished cross-validation of four folds."""
+    shell = Shell(tmp_path_factory.mktemp("crossval"))
+    config = shell.write("tumours.yaml", CONFIG)
+    folders = (f"paths.runs={shell.folder}/runs", f"paths.cache={shell.folder}/cache")
+    return epochal.crossval(config, *folders, quiet=True).run.path
+
+
+def test_scores_are_those_of_scikit_learn_fold_by_fold_and_pooled(parent: Path) -> None:
+    content = json.loads((parent / "crossval.json").read_text())
+    tables = [pl.read_csv(parent / fold["run"] / "predictions/test.csv") for fold in content["folds"]]
+    assert sum(map(len, tables)) == 569
+    for fold, table in zip(content["folds"], tables, strict=True):
+        _assert_scores(fold["overall"], table)
+    pooled = pl.read_csv(parent / "predictions/pooled.csv")
+    assert pooled["INDEX"].to_list() == list(range(569))
+    assert pooled["FOLD"].value_counts().sort("FOLD")["count"].to_list() == [len(table) for table in tables]
+    _assert_scores(content["pooled"]["overall"], pooled)
+    for name in ("accuracy", "roc_auc"):
+        values = [fold["overall"][name] for fold in content["folds"]]
+        assert content["mean"][name] == pytest.approx(np.mean(values))
+        assert content["std"][name] == pytest.approx(np.std(values, ddof=1))
+
+
+def _assert_scores(scores: dict[str, float], table: pl.DataFrame) -> None:
+    truth, predicted = table["TARGET"], table["PREDICTION"]
+    probability = table["PROBABILITY_benign"]
+    assert scores["accuracy"] == pytest.approx(accuracy_score(truth, predicted))
+    assert scores["f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert scores["roc_auc"] == pytest.approx(roc_auc_score(truth == "benign", probability))
+    if "loss" in scores:
+        assert scores["loss"] == pytest.approx(log_loss(truth == "benign", probability), rel=1e-4)
+
+
+def test_each_fold_is_a_run_with_statistics_of_its_own_training_part(parent: Path) -> None:
+    folds = [parent / "folds" / str(number) for number in range(1, 5)]
+    means = [json.loads((fold / "statistics.json").read_text())["mean"][0] for fold in folds]
+    assert len(set(means)) == 4
+    for fold in folds:
+        assert (fold / "finished.out").exists()
+        assert (fold / "checkpoints/best.safetensors").exists()
+    curves = pl.read_csv(parent / "curves/roc_folds.csv")
+    assert curves["CURVE"].unique(maintain_order=True).to_list() == [
+        *(f"fold {n}" for n in range(1, 5)),
+        "mean",
+    ]
+    assert (parent / "plots/roc_folds.png").stat().st_size > 10_000
+    assert (parent / "plots/confusion_pooled.png").exists()
+
+
+def test_the_models_of_the_folds_predict_together(parent: Path, tmp_path: Path) -> None:
+    from sklearn.datasets import load_breast_cancer
+
+    inputs = load_breast_cancer().data[:7].astype(np.float32)
+    mean = epochal.predict(parent, inputs, quiet=True)
+    each = [epochal.predict(parent / "folds" / str(n), inputs, quiet=True) for n in range(1, 5)]
+    expected = np.mean([table["PROBABILITY_benign"].to_numpy() for table in each], axis=0)
+    assert mean["PROBABILITY_benign"].to_numpy() == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_that_is_killed_goes_on_and_ends_the_same(here: Path, parent: Path) -> None:
+    shell = Shell(here)
+    shell.write("tumours.yaml", CONFIG)
+    process = shell.start("crossval", "tumours.yaml")
+    deadline = time.monotonic() + 60
+    while not list((here / "runs").glob("*/*/folds/2/checkpoints/last.safetensors")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    first = shell.only_run("tumours")
+    shell.run("crossval", "tumours.yaml", "--quiet")
+    assert shell.only_run("tumours") == first
+    for name in ("crossval.json", "predictions/pooled.csv", "curves/roc_folds.csv"):
+        assert (first / name).read_bytes() == (parent / name).read_bytes(), name
+
+
+def test_an_interruption_is_flagged_and_several_jobs_give_the_same(here: Path, parent: Path) -> None:
+    shell = Shell(here)
+    shell.write("tumours.yaml", CONFIG)
+    process = shell.start("crossval", "tumours.yaml", "--jobs", "2")
+    deadline = time.monotonic() + 60
+    while not list((here / "runs").glob("*/*/folds/*/metrics.jsonl")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, said
+    run = shell.only_run("tumours")
+    assert (run / "interrupted.out").exists()
+    done = shell.run("crossval", "tumours.yaml", "--jobs", "2", "--json")
+    assert json.loads(done.stdout)["mean"] == json.loads((parent / "crossval.json").read_text())["mean"]
+    assert shell.only_run("tumours") == run
+    assert (run / "predictions/pooled.csv").read_bytes() == (parent / "predictions/pooled.csv").read_bytes()
+
+
+def test_a_split_without_folds_is_refused(here: Path) -> None:
+    shell = Shell(here)
+    said = shell.run("crossval", "digits", code=2).stderr
+    assert "the split makes no folds; write data.split: {name: kfold, folds: 5}" in said
+    shell.write("tumours.yaml", CONFIG)
+    said = shell.run("train", "tumours.yaml", code=2).stderr
+    assert (
+        "tumours.yaml:2: kfold makes 4 splits, and none is chosen; train all with `epochal crossval`" in said
+    )
