@@ -37,7 +37,7 @@ test-slow: install
 	$(BIN)/python -m pytest -m slow
 
 test-crash: install
-	$(BIN)/python -m pytest -m crash -n 2 --dist worksteal tests/crash
+	$(BIN)/python -m pytest -m crash -n 2 --dist worksteal
 	$(BIN)/python tests/crash/mutation.py
 
 bench: install

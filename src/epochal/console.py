@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from collections import deque
@@ -51,8 +52,11 @@ class Console:
         """Print one line, above a progress bar where there is one."""
         if self._bars is not None:
             self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
+            return
+        try:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
+        except BrokenPipeError:  # nobody reads any more, as after `| head`: no reason to end a training
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
     @contextmanager
     def progress(self, label: str, total: int, unit: str = "") -> Iterator[Advance]:

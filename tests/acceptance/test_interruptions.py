@@ -135,3 +135,60 @@ def test_an_exception_in_the_users_model_fails_the_run(here: Path) -> None:
     assert (run / "finished.out").exists()
     assert not (run / "failed.out").exists()
     assert [row["epoch"] for row in _history(run) if "val/loss" in row] == [1, 2, 3, 4, 5]
+
+
+GREEDY = """
+import torch
+from torch import nn
+
+
+class Greedy(nn.Module):
+    def __init__(self, num_classes: int = 10) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, num_classes)
+        self.steps = 0
+
+    def forward(self, x):
+        self.steps += self.training
+        if self.steps == 100:
+            torch.empty(1 << 60)
+        if self.steps >= 101:
+            x = x / 0
+        return self.layer(x.flatten(1))
+"""
+
+
+def test_what_ended_a_run_is_said_in_full(here: Path) -> None:
+    """First memory that is not there; resumed, in the next step, a division by zero."""
+    shell = Shell(here)
+    shell.write("greedy.py", GREEDY)
+    model = "greedy:Greedy"
+    shell.write("own.yaml", CONFIG.replace("{name: simple_cnn, channels: [8, 16], dropout: 0.2}", model))
+    said = shell.run("train", "own.yaml", code=1).stderr
+    assert "error: out of memory: RuntimeError" in said
+    assert "(greedy.py:15); try data.batch_size=8 training.accumulate=2 (the same batch in two parts)" in said
+    run = shell.only_run("own")
+    assert "data.batch_size=8" in (run / "failed.out").read_text()
+    shell.write("greedy.py", GREEDY.replace("== 100", "== -1"))
+    said = shell.run("train", "own.yaml", "--resume", code=1).stderr
+    assert "greedy.py changed" in said
+    assert "the model itself (Greedy) is the first whose output is not finite" in said
+    assert "the loss became nan at step" in (run / "failed.out").read_text()
+    assert "the batch: " in (run / "run.log").read_text()
+    shell.write("greedy.py", GREEDY.replace("== 100", "== -1").replace(">= 101", ">= 999999"))
+    shell.run("train", "own.yaml", "--resume")
+    assert (run / "finished.out").exists()
+
+
+def test_a_reader_that_goes_away_ends_no_training(here: Path) -> None:
+    shell = Shell(here)
+    shell.write("digits8.yaml", CONFIG)
+    process = shell.start("train", "digits8.yaml")
+    assert process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr.readline().startswith("run ")
+    process.stderr.close()
+    assert "run folder: " in process.stdout.read()
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert (shell.only_run("digits8") / "finished.out").exists()

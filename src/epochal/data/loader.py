@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,9 @@ def read_batches(
         generator=torch.Generator(),  # otherwise iterating draws from the global generator
         prefetch_factor=4 if workers else None,
     )
-    for inputs, rows in loader:
+    with _blocked_signals():
+        batches = iter(loader)
+    for inputs, rows in batches:
         if isinstance(inputs, EpochalError):
             raise inputs
         yield inputs, targets[rows], rows
@@ -79,10 +82,23 @@ def stack_samples(samples: Sequence[Array]) -> Array:
     return np.stack(samples)
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Signals wait until the block ends; workers that start in it are never without protection from them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _leave_interruption(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)
     """Ctrl-C goes to every process of a terminal, and a cluster's signals to every process of a job.
 
     The training process alone decides when to stop, and needs its workers until then; they end with it.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)

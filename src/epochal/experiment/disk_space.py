@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from epochal.errors import EpochalError, Problem, RequestError
+from epochal.run.durable import make_folders
 
 _PREFIX = ".preflight-"
 _FORGOTTEN = 3600.0  # seconds after which no living process still works in a scratch folder
@@ -28,7 +29,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     try:
         try:
             made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
-            parent.mkdir(parents=True, exist_ok=True)
+            make_folders(parent)  # which stays, and is the first of the run's that must survive
             _remove_forgotten(parent)
             scratch = tempfile.TemporaryDirectory(prefix=_PREFIX, dir=parent, ignore_cleanup_errors=True)
         except OSError as error:
