@@ -1,8 +1,8 @@
-"""How cost grows: 10^3 to 10^7 samples of eight numbers, and batches of 1 to 4096; each in its own process.
+"""How cost grows: 10^3 to 10^7 samples of eight numbers, batches of 1 to 4096, one process and two.
 
 A row of the first table: the split and the order of an epoch, the batches of an epoch without training, an
 epoch of training (64 hidden units, validation included), the whole run from reading to the last file, and the
-peak of memory. ``python -m benchmarks.scaling SAMPLES BATCH`` measures one.
+peak of memory. ``python -m benchmarks.scaling SAMPLES BATCH PROCESSES`` measures one.
 """
 
 from __future__ import annotations
@@ -15,12 +15,23 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.measure import Contestant, Report, finish, interleave, markdown, medians, number, report
+from benchmarks.measure import (
+    Contestant,
+    Report,
+    finish,
+    interleave,
+    markdown,
+    medians,
+    number,
+    ratio,
+    report,
+)
 
 _FEATURES, _CLASSES, _EPOCHS = 8, 2, 3
 _USUAL_BATCH = 1024
 _SIZES = tuple(10**power for power in range(3, 8))
 _BATCHES = tuple(4**power for power in range(7))
+_SHARED_SAMPLES, _SHARED_BATCHES = 200_000, (1024, 16_384)
 _BYTES_A_SAMPLE = 500  # of memory; 150 were measured at a million samples
 
 
@@ -36,14 +47,16 @@ def main() -> None:
     by_batch_cases = [(1000 * max(10, min(batch, 1000)), batch) for batch in _BATCHES]
     sizes = [samples for samples in _SIZES if samples <= largest]
     by_batch_cases = [(1000 * max(10, min(batch, 1000)), batch) for batch in _BATCHES]
-    cases = [*((samples, _USUAL_BATCH) for samples in sizes), *by_batch_cases]
+    alone = [(*case, 1) for case in (*((samples, _USUAL_BATCH) for samples in sizes), *by_batch_cases)]
+    shared = [(_SHARED_SAMPLES, batch, count) for batch in _SHARED_BATCHES for count in (1, 2)]
     contestants = {
-        f"{samples}-{batch}": Contestant("", "benchmarks.scaling", (str(samples), str(batch)))
-        for samples, batch in cases
+        _key(*case): Contestant("", "benchmarks.scaling", tuple(map(str, case)))
+        for case in dict.fromkeys([*alone, *shared])
     }
     reports = interleave(contestants, arguments.rounds)
-    by_size = [_size_row(samples, reports[f"{samples}-{_USUAL_BATCH}"]) for samples in sizes]
-    by_batch = [_batch_row(batch, reports[f"{samples}-{batch}"]) for samples, batch in by_batch_cases]
+    by_size = [_size_row(samples, reports[_key(samples, _USUAL_BATCH, 1)]) for samples in sizes]
+    by_batch = [_batch_row(batch, reports[_key(samples, batch, 1)]) for samples, batch in by_batch_cases]
+    by_count = [_count_row(batch, count, reports) for _, batch, count in shared]
     header = (
         "samples", "split, s", "order, s", "batches, µs a sample", "training, µs a sample",
         "whole run of 3 epochs, s", "peak, MB",
@@ -51,8 +64,19 @@ def main() -> None:
     tables = [
         markdown(header, by_size),
         markdown(("batch", "µs a step", "µs a sample", "batches alone, µs a step"), by_batch),
+        markdown(("batch, processes of one thread", "µs a step", "beside one process"), by_count),
     ]
     finish("scaling", {"rounds": arguments.rounds, "reports": reports}, "\n\n".join(tables))
+
+
+def _key(samples: int, batch: int, processes: int) -> str:
+    return f"{samples}-{batch}-{processes}"
+
+
+def _count_row(batch: int, count: int, reports: dict[str, list[Report]]) -> list[str]:
+    own, alone = (medians(reports[_key(_SHARED_SAMPLES, batch, each)], "epoch") for each in (count, 1))
+    step = None if own is None else own / (0.9 * _SHARED_SAMPLES / batch) * 1e6
+    return [f"{batch:,}, {count}", number(step, 0), ratio(own, alone)]
 
 
 def _size_row(samples: int, reports: list[Report]) -> list[str]:
@@ -81,12 +105,14 @@ def _batch_row(batch: int, reports: list[Report]) -> list[str]:
     return [f"{batch:,}", number(cells[0], 0), number(cells[1], 2), number(cells[2], 0)]
 
 
-def measure(samples: int, batch: int) -> None:
+def measure(samples: int, batch: int, processes: int) -> None:
     """Measure one case and report it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "data.npz"
         _write_data(path, samples)
         plan = _plan(folder, path, batch)
+        if samples == _SHARED_SAMPLES:  # the same thread for each, so that two have what one has not
+            plan["compute"] = {"processes": processes, "threads": 1}
         parts = _measure_parts(plan)
         import epochal  # torch loads here: the measuring process above needs none
 
@@ -145,7 +171,7 @@ def _measure_parts(plan: dict[str, object]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[1].isdecimal():
-        measure(int(sys.argv[1]), int(sys.argv[2]))
+    if len(sys.argv) == 4 and sys.argv[1].isdecimal():
+        measure(*map(int, sys.argv[1:]))
     else:
         main()
