@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from epochal.run.run import Run as Run
     from epochal.tasks.scores import Scores as Scores
     from epochal.tasks.task import Task as Task
+    from epochal.verbs.compare import compare as compare
+    from epochal.verbs.crossval import crossval as crossval
     from epochal.verbs.doctor import doctor as doctor
     from epochal.verbs.evaluate import evaluate as evaluate
     from epochal.verbs.inspect import inspect as inspect
     from epochal.verbs.load import load as load
     from epochal.verbs.predict import predict as predict
+    from epochal.verbs.report import report as report
     from epochal.verbs.runs import runs as runs
+    from epochal.verbs.sweep import sweep as sweep
     from epochal.verbs.train import train as train
 
 _PLACES = {
@@ -47,12 +51,16 @@ _PLACES = {
     "Scores": "tasks.scores",
     "Source": "data.manifest",
     "Task": "tasks.task",
+    "compare": "verbs.compare",
+    "crossval": "verbs.crossval",
     "doctor": "verbs.doctor",
     "evaluate": "verbs.evaluate",
     "inspect": "verbs.inspect",
     "load": "verbs.load",
     "predict": "verbs.predict",
+    "report": "verbs.report",
     "runs": "verbs.runs",
+    "sweep": "verbs.sweep",
     "train": "verbs.train",
 }
 

@@ -29,10 +29,16 @@ def _of_classes(table: pl.DataFrame) -> dict[str, Any]:
         truth, predicted, average="macro", zero_division=0
     )
     one_hot = truth[:, None] == np.array(names)
+    top = {}
+    if len(names) > 5:
+        places = np.array([names.index(each) for each in truth])
+        ranked = metrics.top_k_accuracy_score(places, probabilities, k=5, labels=range(len(names)))
+        top = {"top5_accuracy": ranked}
     if len(names) == 2:
         one_hot, probabilities = one_hot[:, 1], probabilities[:, 1]
     return {
         "accuracy": metrics.accuracy_score(truth, predicted),
+        **top,
         "balanced_accuracy": metrics.balanced_accuracy_score(truth, predicted),
         "precision": precision,
         "recall": recall,

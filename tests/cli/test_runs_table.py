@@ -91,6 +91,67 @@ def test_only_the_newest_three_are_explained_and_none_that_has_a_newer_run() -> 
     assert explained == [folder.path.name for folder in folders[2:5]]
 
 
+def varied(number: int, rate: float, accuracy: float, epochs: int = 3) -> RunFolder:
+    """A finished run of another learning rate."""
+    folder = make_run(number, f"{number}{number}{number}")
+    folder.config.write_text(f"optimizer: {{name: AdamW, lr: {rate}}}\ntraining: {{epochs: {epochs}}}\n")
+    row = {
+        "step": 9,
+        "epoch": 1,
+        "train/loss": 1.0,
+        "val/loss": 1.0,
+        "val/accuracy": accuracy,
+        "seconds": 125,
+    }
+    folder.history.write_text(json.dumps(row) + "\n")
+    set_flag(folder, "finished", "finished")
+    return folder
+
+
+def test_what_differs_stands_beside_the_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    varied(1, 0.001, 0.5)
+    varied(2, 0.25, 0.75)
+    terminal(monkeypatch, 120)
+    header, first, second = shown().splitlines()
+    assert header.split() == ["run", "status", "epoch", "duration", "lr", "accuracy", "loss", "of"]
+    assert first.split()[1:] == ["finished", "1", "2m05s", "0.001", "0.5000", "1.0000", "val"]
+    assert second.split()[4] == "0.25"
+    terminal(monkeypatch, 70)
+    header, *_ = shown().splitlines()
+    assert header.split() == ["run", "status", "epoch", "lr", "accuracy", "of"]
+    assert len(header) <= 70
+
+
+def test_runs_are_chosen_ordered_and_cut() -> None:
+    folders = [varied(number, rate, number / 10) for number, rate in ((1, 0.1), (2, 0.01), (3, 0.01))]
+    listed = shown("--where", "optimizer.lr<0.1", "--sort", "val/accuracy", "--limit", "1")
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == [f"skin/{folders[2].path.name}"]
+    result = CliRunner().invoke(command, ["--where", "optimizer.lr>1"])
+    assert result.stderr == "no run in runs/ is such: optimizer.lr>1\n"
+
+
+def test_the_table_as_csv_and_markdown() -> None:
+    names = [varied(number, number / 10, 0.5).path.name for number in (1, 2)]
+    lines = shown("--format", "csv").splitlines()
+    assert lines[0] == "run,status,epoch,seconds,optimizer.lr,train/loss,val/loss,val/accuracy"
+    assert lines[1] == f"skin/{names[0]},finished,1,125.0,0.1,1.0,1.0,0.5"
+    lines = shown("--format", "markdown").splitlines()
+    assert lines[1].startswith("| --- | --- | ---: | ---: | ---: |")
+    assert lines[3].startswith(f"| skin/{names[1]} | finished | 1 | 125.0 | 0.2 |")
+    assert shown("--format", "json") == shown("--json")
+
+
+def test_a_cross_validation_is_one_row() -> None:
+    parent = varied(1, 0.1, 0.5)
+    fold = RunFolder(parent.path / "folds" / "1")
+    fold.path.mkdir(parents=True)
+    fold.config.write_text("name: skin\n")
+    content = {"folds": [{"fold": 1, "run": "folds/1"}], "mean": {"accuracy": 0.25}}
+    (parent.path / "crossval.json").write_text(json.dumps(content))
+    (row,) = shown().splitlines()[1:]
+    assert row.endswith("0.2500  1 folds")
+
+
 def test_json_tells_the_step_and_the_holder() -> None:
     make_run(1, "0a1b2c3d")
     assert {key: listed()[key] for key in ("status", "epoch", "step", "holder")} == {

@@ -105,6 +105,20 @@ def test_binary_ranking_scores_are_those_of_the_second_class() -> None:
     assert scores.per_class["benign"]["average_precision"] == pytest.approx(benign)
 
 
+@pytest.mark.parametrize("rounded", [False, True])
+def test_the_fifth_place_counts(rounded: bool) -> None:
+    from sklearn.metrics import top_k_accuracy_score
+
+    probabilities, targets = _softmax_problem(300, 9, rounded=rounded)
+    names = [f"class {k}" for k in range(9)]
+    found = classification_scores(probabilities, targets, names).overall["top5_accuracy"]
+    # of equals the first class comes first, as for the prediction itself; scikit-learn takes the last
+    flipped = top_k_accuracy_score(8 - targets, probabilities[:, ::-1], k=5, labels=range(9))
+    assert found == pytest.approx(flipped)
+    even = classification_scores(np.full((9, 9), 1 / 9), np.arange(9), names).overall
+    assert even["top5_accuracy"] == pytest.approx(5 / 9)
+
+
 def test_an_even_probability_goes_to_the_first_class() -> None:
     scores = classification_scores(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1]), ["no", "yes"])
     assert scores.per_class["no"]["recall"] == 1.0

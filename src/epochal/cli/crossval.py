@@ -33,11 +33,15 @@ def command(config: str, overrides: list[str], jobs: int, again: bool, quiet: bo
         content = {"run": str(found.run.path), "mean": found.mean, "std": found.std, "pooled": found.pooled}
         click.echo(json.dumps(content))
         return
+    content = json.loads((found.run.path / "crossval.json").read_text())
+    intervals = content["pooled"].get("intervals", {})
     names = [*found.mean, *(name for name in found.pooled if name not in found.mean)]
     width = max((len(name) for name in names), default=0)
-    click.echo(f"{'':{width}}  {f'mean of {len(found.folds)} folds':>19}  {'pooled':>9}")
+    head = f"{'':{width}}  {f'mean of {len(found.folds)} folds':>19}  {'pooled':>9}"
+    click.echo(head + ("   95 % interval" if intervals else ""))
     for name in names:
         mean = f"{found.mean[name]:9.4f} ± {found.std[name]:.4f}" if name in found.mean else ""
         pooled = f"{found.pooled[name]:9.4f}" if name in found.pooled else ""
-        click.echo(f"{name:{width}}  {mean:>19}  {pooled:>9}".rstrip())
+        low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
+        click.echo(f"{name:{width}}  {mean:>19}  {pooled:>9}{low_high}".rstrip())
     click.echo(f"run folder: {found.run.path}")

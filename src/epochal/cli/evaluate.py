@@ -7,6 +7,7 @@ import json
 import click
 
 from epochal.cli.options import device_option, json_option, quiet_option, runs_option
+from epochal.cli.scores import print_scores
 
 
 @click.command("evaluate")
@@ -21,12 +22,28 @@ from epochal.cli.options import device_option, json_option, quiet_option, runs_o
 @click.option(
     "--data", metavar="PATH", help="Score other data with targets instead: a folder, table or array file."
 )
+@click.option(
+    "--calibrate",
+    is_flag=True,
+    help="First fit a temperature on validation, which predict and evaluate then use.",
+)
+@click.option(
+    "--sort-by-loss", is_flag=True, help="Also write predictions/NAME_by_loss.csv, the worst sample first."
+)
 @runs_option
 @device_option
 @quiet_option
 @json_option
 def command(
-    run: str, split: str, data: str | None, runs: str, device: str, quiet: bool, as_json: bool
+    run: str,
+    split: str,
+    data: str | None,
+    calibrate: bool,
+    sort_by_loss: bool,
+    runs: str,
+    device: str,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Score the best weights of RUN and write scores, predictions, curves and plots.
 
@@ -34,14 +51,20 @@ def command(
     """
     from epochal.verbs.evaluate import evaluate  # torch loads here, after the arguments are parsed
 
-    result = evaluate(run, split, data=data, runs=runs, device=device, quiet=quiet)
+    result = evaluate(
+        run,
+        split,
+        data=data,
+        runs=runs,
+        device=device,
+        calibrate=calibrate,
+        sort_by_loss=sort_by_loss,
+        quiet=quiet,
+    )
     if as_json:
-        content = {"run": str(result.run.path), "data": result.label, "overall": result.metrics}
-        click.echo(json.dumps({**content, "per_class": result.per_class}))
+        click.echo(json.dumps({"run": str(result.run.path), "data": result.label, **result.details}))
         return
     click.echo(f"{result.label}: {len(result.predictions)} samples")
-    width = max(len(name) for name in result.metrics)
-    for name, value in result.metrics.items():
-        click.echo(f"{name:{width}}  {value:9.4f}")
+    print_scores(result.run, (result.label,))
     folder = result.run.folder
     click.echo(f"written to {folder.scores(result.label)} and {folder.predictions(result.label)}")

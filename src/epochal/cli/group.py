@@ -13,9 +13,13 @@ from epochal.errors import did_you_mean
 VERBS = {
     "inspect": ("epochal.cli.inspect", "Look at the data: splits, classes, statistics."),
     "train": ("epochal.cli.train", "Train a model as a config says, and test it."),
+    "crossval": ("epochal.cli.crossval", "Train on k folds, each tested on what it did not see."),
+    "sweep": ("epochal.cli.sweep", "Train every combination of some values, and compare them."),
     "evaluate": ("epochal.cli.evaluate", "Score a trained model on a split or on new data."),
     "predict": ("epochal.cli.predict", "Predict files or tables with a trained model."),
     "runs": ("epochal.cli.runs", "List runs with their status and scores."),
+    "compare": ("epochal.cli.compare", "Compare runs, and say whether a difference is more than chance."),
+    "report": ("epochal.cli.report", "One HTML file about a run."),
     "config": ("epochal.cli.config", "Show a config in full, its JSON Schema, the bundled recipes."),
     "doctor": ("epochal.cli.doctor", "Check the installation and what this machine offers."),
 }

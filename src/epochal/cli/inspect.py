@@ -14,21 +14,34 @@ if TYPE_CHECKING:
     from epochal.verbs.inspect import Inspection
 
 _SHOWN = 40
+_ROWS = 5
+_WIDE = 100
 
 
 @click.command("inspect")
+@click.option(
+    "-o",
+    "output",
+    metavar="FOLDER",
+    help="Write inspect.json, drop.csv (for data.exclude), splits.csv and pictures into FOLDER.",
+)
 @quiet_option
 @json_option
 @config_arguments
-def command(config: str, overrides: list[str], quiet: bool, as_json: bool) -> None:
-    """Describe the data of CONFIG as training would see it: counts and statistics. Trains nothing."""
+def command(config: str, overrides: list[str], output: str | None, quiet: bool, as_json: bool) -> int:
+    """Look at the data of CONFIG as training would see it: counts, statistics, faults, leaks.
+
+    Trains nothing, and writes nothing without -o. The exit code is 2 where training would refuse the data.
+    """
     from epochal.verbs.inspect import inspect  # torch loads here, after the arguments are parsed
 
-    found = inspect(config, *overrides, quiet=quiet)
+    found = inspect(config, *overrides, output=output, quiet=quiet)
     if as_json:
         click.echo(json.dumps(found.to_json()))
-        return
-    _print(found)
+    else:
+        _print(found)
+        _print_findings(found, config, output)
+    return 2 if found.errors else 0
 
 
 def _print(found: Inspection) -> None:
@@ -42,48 +55,93 @@ def _print(found: Inspection) -> None:
     )
     console.print(f"split: {found.split_origin}\n", markup=False)
     console.print(_counts(found))
-    console.print(_statistics(found))
+    console.print(_statistics(found, with_range=console.width >= _WIDE))
+
+
+def _print_findings(found: Inspection, config: str, output: str | None) -> None:
+    """Each finding with its first rows, and how to go on."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print()
+    for finding in found.findings:
+        style = "bold red" if finding.severity == "error" else "bold yellow"
+        console.print(Text.assemble((f"{finding.severity}: ", style), finding.what), soft_wrap=True)
+        notes = finding.notes or ("",) * len(finding.rows)
+        for place, note in list(zip(finding.places, notes, strict=True))[:_ROWS]:
+            console.print(f"  {place}{': ' if note else ''}{note}", markup=False, soft_wrap=True)
+        if len(finding.rows) > _ROWS:
+            console.print(f"  ... and {len(finding.rows) - _ROWS:,} more")
+        console.print(f"  → {finding.mend}", markup=False, soft_wrap=True)
+    if not found.findings:
+        console.print("nothing wrong found")
+    if output is not None:
+        console.print(f"\nwritten to {output}", markup=False, soft_wrap=True)
+    if found.drop:
+        place = f"{output or 'FOLDER'}/drop.csv"
+        first = "" if output else f"`epochal inspect {config} -o FOLDER` writes drop.csv; "
+        count = f"{len(found.drop):,} sample{'s' if len(found.drop) > 1 else ''}"
+        console.print(f"{first}data.exclude={place} leaves {count} out", markup=False, soft_wrap=True)
 
 
 def _counts(found: Inspection) -> Any:
     """Samples of each split; a row a class, or a target column."""
     from rich.table import Table
 
+    splits = found.splits.values()
     table = Table("", *found.splits, title="samples", title_justify="left", box=None, pad_edge=False)
     for column in table.columns[1:]:
         column.justify = "right"
-    table.add_row("all", *(str(split.samples) for split in found.splits.values()), style="bold")
-    names = list(next(iter(found.splits.values())).counts)
+    table.add_row("all", *(f"{split.samples}" for split in splits), style="bold")
+    if found.groups is not None:
+        table.add_row("groups", *(str(split.groups) for split in splits))
+    names = list(next(iter(splits)).counts)
     for name in names[:_SHOWN]:
-        table.add_row(name, *(str(split.counts[name]) for split in found.splits.values()))
-    if len(names) > _SHOWN:
-        table.add_row(f"... {len(names) - _SHOWN} more", *("" for _ in found.splits))
-    for name in next(iter(found.splits.values())).target_mean:
         cells = (
-            f"{split.target_mean[name]:.4g} ± {split.target_std[name]:.4g}" if split.target_mean else ""
-            for split in found.splits.values()
+            f"{split.counts[name]} {split.counts[name] / max(1, split.samples):4.0%}" for split in splits
         )
+        table.add_row(name, *cells)
+    if len(names) > _SHOWN:
+        table.add_row(f"... {len(names) - _SHOWN} more", *("" for _ in splits))
+    for name in next(iter(splits)).target_mean:
+        cells = (f"{split.target_mean[name]:.4g} ± {split.target_std[name]:.4g}" for split in splits)
         table.add_row(f"{name} (mean ± sd)", *cells)
+    for number, word in enumerate(("smallest", "median", "largest")):
+        if all(split.image_sizes for split in splits):
+            sizes = ("×".join(map(str, (split.image_sizes or [])[number])) for split in splits)
+            table.add_row(f"{word} image, high × wide", *sizes)
     return table
 
 
-def _statistics(found: Inspection) -> Any:
-    """Mean, standard deviation and range of channels or features in the training split."""
+def _statistics(found: Inspection, with_range: bool) -> Any:
+    """Mean and standard deviation of inputs in each split, and their range in training."""
     from rich.table import Table
 
-    statistics = found.training
+    from epochal.verbs.inspect import input_names
+
     word = "feature" if found.kind == "vector" else "channel"
-    title = "\ninputs of the training split"
-    table = Table(
-        word, "mean", "sd", "minimum", "maximum", title=title, title_justify="left", box=None, pad_edge=False
-    )
+    title = "\ninputs: mean ± sd of each split"
+    header = (*found.splits, *(["range of train"] if with_range else []))
+    table = Table(word, *header, title=title, title_justify="left", box=None, pad_edge=False)
     for column in table.columns[1:]:
-        column.justify = "right"
-    names = found.features or tuple(str(index) for index in range(len(statistics.mean)))
-    rows = zip(names, statistics.mean, statistics.std, statistics.minimum, statistics.maximum, strict=True)
-    for position, (name, *values) in enumerate(rows):
-        if position < _SHOWN:
-            table.add_row(name, *(f"{value:.4g}" for value in values))
+        column.justify, column.no_wrap = "right", True
+    names = input_names(found)
+    for index, name in enumerate(names[:_SHOWN]):
+        cells = [
+            f"{_short(split.inputs['mean'][index])} ± {_short(split.inputs['std'][index])}"
+            for split in found.splits.values()
+            if split.inputs
+        ]
+        if with_range:
+            low, high = found.training.minimum[index], found.training.maximum[index]
+            cells.append(f"{_short(low)} to {_short(high)}")
+        table.add_row(name, *cells)
     if len(names) > _SHOWN:
         table.add_row(f"... {len(names) - _SHOWN} more")
     return table
+
+
+def _short(number: float) -> str:
+    """Three digits, and no exponent for what is read more easily without."""
+    return f"{number:.0f}" if 1000 <= abs(number) < 1e6 else f"{number:.3g}"

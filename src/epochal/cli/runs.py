@@ -3,124 +3,219 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from epochal.cli.options import json_option, runs_option
+from epochal.cli.table import (
+    Column,
+    duration,
+    format_option,
+    print_text,
+    setting,
+    text_table,
+)
 from epochal.errors import did_you_mean
 
 if TYPE_CHECKING:
-    from epochal.run.run import Run
+    from epochal.run.index import Entry
 
 _STYLES = {"finished": "green", "running": "cyan", "interrupted": "yellow", "failed": "red", "crashed": "red"}
 _SCORES = ("accuracy", "f1", "roc_auc", "balanced_accuracy", "mae", "rmse", "r2", "loss")
 _MOST_SCORES = 4
 _NO_EDGE = 240  # a file or a pipe has none to fold lines at
-_FIXED = 16  # columns of epoch and split, and the gaps between all columns
+_WIDEST = 24  # characters of a setting
+_GAP = 2
 _ADVISED = 3
 
 
 @click.command("runs")
 @click.argument("name", required=False)
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help="Only runs with 'optimizer.lr<1e-3', 'status==finished', 'val/accuracy>=0.9', 'duration>10m'; "
+    "several times: all must hold.",
+)
+@click.option("--sort", default="", metavar="KEY", help="Order by such a key; the best first for a score.")
+@click.option("--reverse", is_flag=True, help="The other way round.")
+@click.option("--limit", type=click.IntRange(0), metavar="N", help="The first N; unsorted, the newest N.")
 @runs_option
+@format_option
 @json_option
-def command(name: str | None, runs: str, as_json: bool) -> None:
-    """List the runs, or those of experiment NAME: how each stands, and its scores."""
-    from epochal.verbs import runs as verb
+def command(
+    name: str | None,
+    where: tuple[str, ...],
+    sort: str,
+    reverse: bool,
+    limit: int | None,
+    runs: str,
+    form: str,
+    as_json: bool,
+) -> None:
+    """List the runs, or those of experiment NAME: how each stands, what it differs in, and its scores.
 
-    found = verb.runs(name, runs=runs)
-    if as_json:
-        click.echo(json.dumps([_as_json(run) for run in found]))
-    elif found:
+    Keys are those of the config, scores such as test/f1 (f1 alone: that of test, else of val), and status,
+    name, id, epoch, step, duration (the time spent in epochs).
+    """
+    from epochal.verbs.runs import entries
+
+    found = entries(name, runs, where, sort, reverse, limit)
+    if as_json or form == "json":
+        click.echo(json.dumps([_as_json(entry) for entry in found]))
+    elif found and form == "table":
         _print(found)
+    elif found:
+        from epochal.run.tabular import csv_text, markdown_text
+
+        click.echo((csv_text if form == "csv" else markdown_text)(*_full_table(found)), nl=False)
+    elif where:
+        click.echo(f"no run in {runs}/ is such: {', '.join(where)}", err=True)
     else:
-        others = {run.name for run in verb.runs(runs=runs)}
+        others = {entry.run.name for entry in entries(runs=runs)}
         mend = (name and did_you_mean(name, others)) or "`epochal train digits` makes one"
         of = f" of '{name}'" if name else ""
         click.echo(f"no runs{of} in {runs}/; {mend}", err=True)
 
 
-def _as_json(run: Run) -> dict[str, object]:
+def _as_json(entry: Entry) -> dict[str, object]:
+    run = entry.run
     return {
         "name": run.name,
         "id": run.id,
         "path": str(run.path),
-        "status": run.status,
-        "reason": run.reason,
+        "status": entry.status,
+        "reason": "finished" if entry.status == "finished" else run.reason,
         "holder": run.holder,
-        "epoch": _epoch(run),
-        "step": run.step,
-        "metrics": run.metrics,
+        "epoch": entry.epoch,
+        "step": entry.step,
+        "seconds": entry.seconds,
+        "folds": entry.folds,
+        "metrics": dict(entry.metrics),
+        "settings": dict(entry.settings),
     }
 
 
-def _print(found: list[Run]) -> None:
+def _full_table(found: list[Entry]) -> tuple[list[str], list[list[Any]]]:
+    """All that differs and all final scores, for other programs."""
+    from epochal.run.parameters import varying
+
+    parameters = varying([entry.settings for entry in found])
+    scores = list(dict.fromkeys(key for entry in found for key in entry.metrics))
+    header = ["run", "status", "epoch", "seconds", *parameters, *scores]
+    rows: list[list[Any]] = []
+    for place, entry in enumerate(found):
+        values = [values[place] for values in parameters.values()]
+        rows.append(
+            [
+                f"{entry.run.name}/{entry.run.path.name}",
+                entry.status,
+                entry.epoch or None,
+                entry.seconds,
+                *values,
+                *(entry.metrics.get(score) for score in scores),
+            ]
+        )
+    return header, rows
+
+
+def _print(found: list[Entry]) -> None:
     from rich.console import Console  # 50 ms that --json need not pay
-    from rich.table import Table
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_NO_EDGE)
-    names = [f"{run.name}/{run.path.name}" for run in found]
-    metrics = [run.metrics for run in found]
-    splits = ["test" if any(key.startswith("test/") for key in values) else "val" for values in metrics]
-    known = {key.partition("/")[2] for values in metrics for key in values}
-    statuses = _statuses(found, console.width - max(map(len, names)))
-    room = console.width - max(map(len, names)) - max(map(len, statuses))
-    scores = _fitting([score for score in _SCORES if score in known], room)
-    table = Table("run", "status", "epoch", *scores, "of", box=None, pad_edge=False)
-    for column in table.columns[2:-1]:
-        column.justify = "right"
-    for run, name, status, values, split in zip(found, names, statuses, metrics, splits, strict=True):
-        cells = [f"{values[key]:.4f}" if (key := f"{split}/{score}") in values else "" for score in scores]
-        style = _STYLES[status.partition(" ")[0]]
-        shown = f"[{style}]{status}[/{style}]"
-        table.add_row(name, shown, str(_epoch(run) or ""), *cells, split if any(cells) else "")
-    console.print(table)
+    width = console.width if console.is_terminal else _NO_EDGE
+    columns = _fitting(found, width)
+    print_text(text_table(columns), terminal=console.is_terminal and not console.no_color)
     for advice in _advice(found):
-        console.print(advice, soft_wrap=True, markup=False)  # a command that is folded can't be copied
+        click.echo(advice)
 
 
-def _statuses(found: list[Run], width: int) -> list[str]:
-    """The status of each run, with the process of those that run, if the width has room for it."""
-    statuses = [run.status for run in found]
+def _fitting(found: list[Entry], width: int) -> list[Column]:
+    """The columns that a width has room for, the most telling ones first to get a place."""
+    names = Column("run", [f"{entry.run.name}/{entry.run.path.name}" for entry in found])
+    splits = [_split(entry) for entry in found]
+    scores, parameters = _score_columns(found, splits), _parameter_columns(found)
+    epoch = Column("epoch", [str(entry.epoch or "") for entry in found], right=True)
+    of = Column("of", [_of(entry, split) for entry, split in zip(found, splits, strict=True)])
+    status = _statuses(found, width - names.width - epoch.width - of.width - 3 * _GAP)
+    time = Column("duration", [duration(entry.seconds) for entry in found], right=True)
+    left = width - sum(column.width + _GAP for column in (names, status, epoch, of)) + _GAP
+    chosen = []
+    times = [time] if any(time.cells) else []
+    for column in (*scores[:1], *parameters[:2], *scores[1:2], *parameters[2:], *times, *scores[2:]):
+        if column.width + _GAP <= left:
+            left -= column.width + _GAP
+            chosen.append(column)
+    middle = [column for column in (time, *parameters, *scores) if column in chosen]
+    return [names, status, epoch, *middle, *([of] if any(of.cells) else [])]
+
+
+def _score_columns(found: list[Entry], splits: list[str]) -> list[Column]:
+    known = {key.partition("/")[2] for entry in found for key in entry.metrics}
+    columns = []
+    for score in [score for score in _SCORES if score in known][:_MOST_SCORES]:
+        values = [entry.metrics.get(f"{split}/{score}") for entry, split in zip(found, splits, strict=True)]
+        cells = ["" if value is None else f"{value:.4f}" for value in values]
+        columns.append(Column(score, cells, right=True))
+    return columns
+
+
+def _parameter_columns(found: list[Entry]) -> list[Column]:
+    from epochal.run.parameters import short_keys, varying
+
+    differing = varying([entry.settings for entry in found])
+    columns = []
+    for title, values in zip(short_keys(list(differing)), differing.values(), strict=True):
+        cells = [setting(value) for value in values]
+        cells = [cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…" for cell in cells]
+        columns.append(Column(title, cells, right=all(isinstance(value, int | float) for value in values)))
+    return columns
+
+
+def _split(entry: Entry) -> str:
+    return "test" if any(key.startswith("test/") for key in entry.metrics) else "val"
+
+
+def _of(entry: Entry, split: str) -> str:
+    """What the scores are of."""
+    if not any(key.startswith(f"{split}/") for key in entry.metrics):
+        return ""
+    return f"{entry.folds} folds" if entry.folds else split
+
+
+def _statuses(found: list[Entry], room: int) -> Column:
+    """The status of each run, with the process of those that run, if there is room for it."""
     longer = [
-        f"{status} {run.holder.get('pid', '')}".rstrip() if status == "running" else status
-        for run, status in zip(found, statuses, strict=True)
+        f"{entry.status} {entry.run.holder.get('pid', '')}".rstrip()
+        if entry.status == "running"
+        else entry.status
+        for entry in found
     ]
-    return longer if max(map(len, longer)) + _FIXED <= width else list(statuses)
+    fits = max(map(len, longer)) <= room
+    cells = longer if fits else [entry.status for entry in found]
+    return Column("status", cells, style=lambda cell: _STYLES.get(cell.partition(" ")[0]))
 
 
-def _advice(found: list[Run]) -> list[str]:
+def _advice(found: list[Entry]) -> list[str]:
     """For the newest runs that ended before they were finished: why, and the command that continues each.
 
     Left out are those whose experiment has a newer run, which is what one would continue.
     """
     from epochal.run.status import command_to_continue, crash_of
 
-    newest = {(run.path.parent, run.id): run for run in found}.values()
-    ended = [run for run in newest if run.status in ("crashed", "interrupted", "failed")]
+    ordered = sorted(found, key=lambda entry: entry.run.path.name.rpartition("_")[0])
+    newest: dict[tuple[str, str], Entry] = {}
+    for entry in ordered:
+        key = entry.run.name, entry.run.id
+        newest.pop(key, None)  # so that it stands where its newest run does
+        newest[key] = entry
+    ended = [entry for entry in newest.values() if entry.status in ("crashed", "interrupted", "failed")]
     lines = []
-    for run in sorted(ended, key=found.index)[-_ADVISED:]:
-        reason = crash_of(run.folder) if run.status == "crashed" else run.reason
-        first = next(iter(reason.splitlines()), run.status)
-        lines.append(f"\n{run.path.name} {run.status}: {first}\n  {command_to_continue(run.folder)}")
+    for entry in ended[-_ADVISED:]:
+        run = entry.run
+        reason = crash_of(run.folder) if entry.status == "crashed" else run.reason
+        first = next(iter(reason.splitlines()), entry.status)
+        lines.append(f"\n{run.path.name} {entry.status}: {first}\n  {command_to_continue(run.folder)}")
     return lines
-
-
-def _fitting(scores: list[str], width: int) -> list[str]:
-    """The first scores whose columns fit into a width, four at most."""
-    left = width - _FIXED
-    fitting = []
-    for score in scores[:_MOST_SCORES]:
-        left -= max(len(score), len("0.0000")) + 2
-        if left < 0:
-            break
-        fitting.append(score)
-    return fitting
-
-
-def _epoch(run: Run) -> int:
-    rows = [row for row in run.history if "val/loss" in row]
-    return int(rows[-1]["epoch"]) if rows else 0

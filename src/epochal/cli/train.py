@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 import click
 
 from epochal.cli.arguments import config_arguments
 from epochal.cli.options import json_option, quiet_option
+from epochal.cli.scores import print_scores
 from epochal.errors import Interrupted
 
 _PREEMPTED = 75  # EX_TEMPFAIL: try again later
@@ -72,22 +72,8 @@ def command(
         raise SystemExit(_PREEMPTED if preemptible else interrupted.exit_code) from None
     if os.environ.get("RANK", "0") != "0":  # of several processes under torchrun, one speaks
         return
-    metrics = run.metrics
     if as_json:
-        click.echo(json.dumps({"run": str(run.path), "status": run.status, "metrics": metrics}))
+        click.echo(json.dumps({"run": str(run.path), "status": run.status, "metrics": run.metrics}))
         return
-    _print_scores(metrics)
+    print_scores(run)
     click.echo(f"run folder: {run.path}")
-
-
-def _print_scores(metrics: dict[str, Any]) -> None:
-    """Validation and test side by side, one score a line."""
-    names = list(dict.fromkeys(key.split("/", 1)[1] for key in metrics if key.startswith(("val/", "test/"))))
-    width = max((len(name) for name in names), default=0)
-    click.echo(f"{'':{width}}  {'val':>9}  {'test':>9}")
-    for name in names:
-        cells = [
-            f"{metrics[key]:9.4f}" if (key := f"{split}/{name}") in metrics else " " * 9
-            for split in ("val", "test")
-        ]
-        click.echo(f"{name:{width}}  {cells[0]}  {cells[1]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -32,6 +33,15 @@ class DataConfig(Section):
         default=None,
         description="random, grouped, file or column; by default the data's own split, else a random one",
     )
+    exclude: str | None = Field(
+        default=None,
+        description="a table of samples to leave out before the split, by FILENAME or INDEX, "
+        "as `epochal inspect` writes it",
+    )
+    checks: Literal["strict", "warn", "off"] = Field(
+        default="strict",
+        description="faults and leaks: stop, or go on without what can't be used; off: don't look",
+    )
     prepare: tuple[Component, ...] = Field(
         default=(), description="deterministic steps, once a sample and cached: resize, center_crop, ..."
     )
@@ -59,3 +69,9 @@ class DataConfig(Section):
     workers: int = Field(
         default=0, ge=0, description="DataLoader processes for samples that can't be prepared once"
     )
+
+    @field_validator("exclude")
+    @classmethod
+    def _from_anywhere(cls, value: str | None) -> str | None:
+        # a run must mean the same from another working folder
+        return None if value is None else str(Path(value).expanduser().absolute())

@@ -26,6 +26,7 @@ class Manifest:
     names: class names, label names, or target column names.
     groups: N strings (patient, site, ...), or None.
     splits: N strings of ``train``, ``val``, ``test`` given with the data, or None.
+    columns: N rows of what else is known of the samples, such as sex or site, or None.
     """
 
     filenames: pl.Series
@@ -34,6 +35,7 @@ class Manifest:
     names: tuple[str, ...]
     groups: pl.Series | None = None
     splits: pl.Series | None = None
+    columns: pl.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.filenames)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from epochal.analysis.config import EvaluationConfig
 from epochal.config.component import Component
 from epochal.config.load import load
 from epochal.config.section import Section
@@ -62,6 +63,9 @@ class ExperimentConfig(Section):
     )
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="epochs, clipping, early stopping, ..."
+    )
+    evaluation: EvaluationConfig = Field(
+        default=EvaluationConfig(), description="intervals, calibration, thresholds, subgroups"
     )
     compute: ComputeConfig = Field(default=ComputeConfig(), description="device, precision, threads, ...")
     tracking: tuple[Literal["tensorboard"], ...] = Field(

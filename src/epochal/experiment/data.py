@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from epochal.config.component import Component
 from epochal.console import Console
 from epochal.data.cache import Samples, prepare_samples
+from epochal.data.check.files import FileFacts, file_oddities
+from epochal.data.check.findings import Finding, act_on
+from epochal.data.check.leaks import find_leaks
+from epochal.data.check.reading import Reading, read_source
+from epochal.data.check.summary import summarise
+from epochal.data.check.values import find_oddities
 from epochal.data.manifest import Source
 from epochal.data.prepare import Prepare, build_prepare
 from epochal.data.sources import build_source
@@ -27,7 +34,11 @@ _PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path"}
 
 @dataclass(frozen=True)
 class Data:
-    """The samples of an experiment, split, prepared and measured."""
+    """The samples of an experiment, split, prepared and measured.
+
+    findings: of the checks. excluded: row of the whole source -> FILENAME of what ``data.exclude`` left out.
+    facts: of image files, where they were looked at.
+    """
 
     source: Source
     split: Split
@@ -35,17 +46,91 @@ class Data:
     samples: Samples
     statistics: Statistics
     normalizer: Normalizer
+    findings: tuple[Finding, ...] = ()
+    excluded: dict[int, str] = field(default_factory=dict)
+    facts: FileFacts | None = None
+
+    def inspection(self) -> dict[str, Any]:
+        """What ``inspect.json`` of a run holds: the findings, and the splits side by side."""
+        summaries = {
+            name: summarise(
+                self.source.manifest,
+                self.split.rows(name),
+                self.statistics if name == "train" else None,
+                self.facts,
+            ).to_json()
+            for name in self.split.names()
+        }
+        return {"findings": [finding.to_json() for finding in self.findings], "splits": summaries}
 
 
-def assemble_data(config: ExperimentConfig, console: Console) -> Data:
-    """Read the manifest, split it, prepare every sample once, measure the training split."""
-    source = build_source(config.data.source, task_class(config.task).target)
-    split = build_split(config.data.split, source.manifest, config.seed)
+def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = True) -> Data:
+    """Read the manifest, check and split it, prepare every sample once, measure the training split.
+
+    judge: act on what the checks find, as ``data.checks`` says: DataError, or lines in the log. Otherwise
+    it is only in the result, without the samples that can't be used.
+    """
+    reading = read_data(config, console)
+    findings = reading.findings
+    try:
+        split = build_split(config.data.split, reading.source.manifest, config.seed)
+    except DataError:
+        # what was set aside may be why there is too little left to split, or not be in a given split
+        act_on(findings, "strict")
+        raise
+    if config.data.checks != "off":
+        findings = (*findings, *_checked(reading, split, config))
+        if judge:
+            act_on(findings, config.data.checks)
+    return _assembled(reading, split, findings, config, console)
+
+
+def read_data(config: ExperimentConfig, console: Console) -> Reading:
+    """The samples that can be used, and what is wrong with the others; as far as ``data.checks`` asks."""
+    return read_source(
+        config.data.source,
+        task_class(config.task).target,
+        exclude=config.data.exclude,
+        checked=config.data.checks != "off",
+        cache=config.cache_folder,
+        console=console,
+    )
+
+
+def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[Finding]:
+    """What the checks say about the samples in their splits."""
+    component, manifest = config.data.split, reading.source.manifest
+    drawn = manifest.splits is None if component is None else component.name not in ("file", "column")
+    found = find_leaks(reading.subject, split, reading.facts, drawn=drawn)
+    if reading.facts is not None:
+        found += file_oddities(reading.subject, reading.facts)
+    return found + find_oddities(reading.subject, split)
+
+
+def _assembled(
+    reading: Reading,
+    split: Split,
+    findings: tuple[Finding, ...],
+    config: ExperimentConfig,
+    console: Console,
+) -> Data:
+    """The samples prepared and measured."""
+    source = reading.source
     prepare = build_prepare(config.data.prepare)
     samples = _prepared(source, prepare, config, console)
     statistics = measure(samples, source.manifest, split.train)
     normalizer = build_normalizer(config.data, statistics, samples.shape)
-    return Data(source, split, prepare, samples, statistics, normalizer)
+    return Data(
+        source,
+        split,
+        prepare,
+        samples,
+        statistics,
+        normalizer,
+        findings=findings,
+        excluded=reading.excluded,
+        facts=reading.facts,
+    )
 
 
 def _prepared(source: Source, prepare: Prepare, config: ExperimentConfig, console: Console) -> Samples:
@@ -68,7 +153,10 @@ def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
     """
     split = Component.model_validate({"name": "file", "path": str(run.folder.split), "partial": True})
     own = config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
-    data = assemble_data(own, console)
+    reading = read_data(own, console)
+    if config.data.checks == "strict":  # what it trained on was whole
+        act_on(reading.findings, "strict")
+    data = _assembled(reading, build_split(split, reading.source.manifest, own.seed), (), own, console)
     if data.source.digest[:16] != (config.derived or {}).get("data_digest"):
         raise DataError(
             Problem(

@@ -15,6 +15,7 @@ from epochal.data.manifest import TargetKind
 from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
+from epochal.experiment.testing import check_evaluation
 from epochal.experiment.whole_split import enough
 from epochal.losses.build import accepts_probabilities
 from epochal.losses.focal import FocalLoss, SigmoidFocalLoss
@@ -52,6 +53,7 @@ def dry_run(experiment: Experiment) -> None:
             outputs = _outputs(experiment, batch)
             _check_loss(experiment, outputs, batch.targets)
             _check_scores(experiment, outputs, batch.targets)
+            check_evaluation(experiment)
     finally:
         experiment.model.train(training)
 

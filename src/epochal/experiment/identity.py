@@ -26,8 +26,9 @@ _Module = tuple[str, Path]
 
 _NOT_THE_EXPERIMENT = {
     "": {"name", "tracking", "paths", "derived"},
-    "data": {"source", "split", "cache", "workers", "evaluation_batch_size"},
+    "data": {"source", "split", "checks", "exclude", "cache", "workers", "evaluation_batch_size"},
     "training": {"checkpoint", "log_every"},
+    "evaluation": {"intervals", "subgroups"},
     "compute": {"device", "threads", "processes", "strategy", "tune"},
 }
 """Settings that change a result by no more than rounding; source and split count by what they give."""

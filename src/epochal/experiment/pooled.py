@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from epochal.analysis.assessment import assess
 from epochal.data.manifest import Manifest
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
@@ -69,9 +70,17 @@ def _pooled(
     except DataError:
         return {}
     scores = task.scores(predictions, targets)
+    # a sample that several repeats test is one, and so is a group
+    groups = (
+        manifest.groups.gather(table["INDEX"]).to_numpy()
+        if manifest.groups is not None
+        else table["INDEX"].to_numpy()
+    )
+    columns = manifest.columns[table["INDEX"].to_list()] if manifest.columns is not None else None
+    found = assess(task, predictions, targets, config.evaluation, config.seed, groups=groups, columns=columns)
     for kind, curve in task.curves(predictions, targets).items():
         write_text(folder.curve(kind, LABEL), curve.write_csv())
-    return {"samples": len(table), **scores.to_json()}
+    return {"samples": len(table), **scores.to_json(), **found}
 
 
 def _write_curves(folder: RunFolder, folds: Sequence[Run]) -> None:

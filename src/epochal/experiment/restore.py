@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
+from epochal.analysis.decision import FILE, Decision
 from epochal.data.prepare import build_prepare
 from epochal.data.statistics import build_normalizer
 from epochal.engine.checkpoint import read_checkpoint
@@ -17,6 +19,7 @@ from epochal.experiment.config import ExperimentConfig, load_experiment
 from epochal.experiment.data import load_statistics
 from epochal.inference.predict import Predictor
 from epochal.models.build import build_model
+from epochal.run.folder import RunFolder
 from epochal.run.run import Run
 from epochal.tasks.build import build_task
 from epochal.tasks.task import Task
@@ -36,6 +39,12 @@ def task_of_run(config: ExperimentConfig, run: Run) -> Task:
     facts = load_run_config(run).derived or {}
     config = fill_in(config, facts["kind"])
     return build_task(config.task, task_context(config, tuple(facts["names"]), load_statistics(run), None))
+
+
+def read_decision(folder: RunFolder) -> Decision:
+    """The temperature and the thresholds that a run chose on validation, as far as it has them."""
+    path = folder.path / FILE
+    return Decision.from_json(json.loads(path.read_text())) if path.exists() else Decision()
 
 
 def load_predictor(run: Run, device: str = "auto") -> Predictor:
@@ -78,6 +87,7 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
         channels=facts["channels"],
         features=tuple(facts["features"]),
         target=prepare.target if facts.get("image_files") else None,
+        decision=read_decision(run.folder),
     )
 
 

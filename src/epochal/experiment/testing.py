@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
+import numpy as np
 import polars as pl
-from torch import nn
+from torch import Tensor, nn
 
+from epochal.analysis.assessment import assess, reliability
+from epochal.analysis.decision import FILE, Decision, learn_decision, takes_temperature
+from epochal.analysis.losses import sample_losses
+from epochal.analysis.mistakes import confused_pairs, sorted_by_loss, worst_samples
+from epochal.analysis.subgroups import check_subgroups
+from epochal.console import log
 from epochal.data.batch import Batch
-from epochal.data.batches import Batches
-from epochal.data.manifest import Manifest
+from epochal.data.batches import Batches, Pool
+from epochal.data.manifest import Array, Manifest
 from epochal.engine.checkpoint import read_checkpoint
+from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
-from epochal.inference.evaluate import Outcome, evaluate_batches
-from epochal.plots.draw import draw_plots
+from epochal.experiment.restore import read_decision
+from epochal.experiment.whole_split import WholeSplit
+from epochal.inference.evaluate import Outcome, collect, score
+from epochal.plots.calibration import plot_calibration
+from epochal.plots.draw import draw_plots, read_curves
+from epochal.plots.gallery import draw_errors
+from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
+from epochal.tasks.build import task_class
+from epochal.tasks.classification import Classification
+from epochal.tasks.multilabel import Multilabel
+from epochal.tasks.regression import Regression
 from epochal.tasks.task import Task
+
+_Collected = tuple[Tensor, Tensor, Tensor]
+"""Outputs [N, ...], targets [N, ...] and row numbers [N]."""
 
 
 def load_best(experiment: Experiment, folder: RunFolder) -> tuple[nn.Module, int]:
@@ -30,31 +52,100 @@ Checked = Callable[[Iterable[Batch]], Iterable[Batch]]
 """Passes batches on, and may raise between two of them."""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an evaluation is asked for beside what it always gives.
+
+    learn: fit on validation what the configuration, or an earlier fit, asks for; else take what is stored.
+    calibrate: fit a temperature, whatever the configuration says. by_loss: write predictions/..._by_loss.csv.
+    """
+
+    learn: bool = True
+    calibrate: bool = False
+    by_loss: bool = False
+
+
 def write_evaluations(
-    experiment: Experiment, folder: RunFolder, splits: Iterable[str], checked: Checked = iter
+    experiment: Experiment,
+    folder: RunFolder,
+    splits: Iterable[str],
+    checked: Checked = iter,
+    asked: Asked = Asked(),
 ) -> dict[str, Outcome]:
     """Evaluate the best weights on each split that has samples, and write what section 4 of a run lists."""
     of_splits = {split: experiment.batches(split) for split in splits}
     found = {name: batches for name, batches in of_splits.items() if len(batches.rows)}
-    return _write(experiment, folder, found, checked)
+    return _write(experiment, folder, found, checked, asked)
 
 
-def write_other_evaluation(experiment: Experiment, folder: RunFolder, label: str) -> Outcome:
-    """Evaluate the best weights on all rows of other data, and write it under its label."""
-    return _write(experiment, folder, {label: experiment.test}, iter)[label]
+def write_other_evaluation(
+    experiment: Experiment, folder: RunFolder, label: str, by_loss: bool = False
+) -> Outcome:
+    """Evaluate the best weights on all rows of other data, and write it under its label.
+
+    It is not asked for subgroups whose columns it lacks.
+    """
+    evaluation, columns = experiment.config.evaluation, experiment.data.source.manifest.columns
+    known = tuple(name for name in evaluation.subgroups if columns is not None and name in columns.columns)
+    if known != evaluation.subgroups:
+        missing = [name for name in evaluation.subgroups if name not in known]
+        log.warning(f"{label}: no subgroups by {', '.join(missing)}, which this data does not have")
+        evaluation = evaluation.model_copy(update={"subgroups": known})
+        experiment = replace(
+            experiment, config=experiment.config.model_copy(update={"evaluation": evaluation})
+        )
+    asked = Asked(learn=False, by_loss=by_loss)
+    return _write(experiment, folder, {label: experiment.test}, iter, asked)[label]
 
 
 def _write(
-    experiment: Experiment, folder: RunFolder, batches: dict[str, Batches], checked: Checked
+    experiment: Experiment, folder: RunFolder, batches: dict[str, Batches], checked: Checked, asked: Asked
 ) -> dict[str, Outcome]:
+    check_evaluation(experiment)
     model, best_epoch = load_best(experiment, folder)
-    outcomes = {
-        label: write_evaluation(experiment, model, found, folder, label, checked)
-        for label, found in batches.items()
-    }
+    collected: dict[str, _Collected] = {}
+    decision = read_decision(folder)
+    if asked.learn:
+        evaluation = experiment.config.evaluation
+        calibrate = asked.calibrate or evaluation.calibrate or decision.temperature is not None
+        decision = Decision()
+        if (calibrate or evaluation.threshold) and len(experiment.val.rows):
+            collected["val"] = _collect(experiment, model, experiment.val, checked)
+            outputs, targets, _ = collected["val"]
+            decision = learn_decision(experiment.task, outputs, targets, calibrate, evaluation.threshold)
+            write_json(folder.path / FILE, decision.to_json())
+            log.info(f"learnt on validation: {decision}")
+        elif calibrate or evaluation.threshold:
+            log.warning("no temperature and no threshold are chosen, for there is no validation split")
+    outcomes = {}
+    for label, found in batches.items():
+        of_label = collected.get(label) or _collect(experiment, model, found, checked)
+        outcomes[label] = _write_split(experiment, found, of_label, folder, label, decision, asked.by_loss)
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
+    for label in outcomes:
+        _draw(folder, label, batches[label].pool)
     return outcomes
+
+
+def _draw(folder: RunFolder, label: str, pool: Pool) -> None:
+    """The reliability diagram, and of images the gallery of errors."""
+    reliability_table, errors = folder.curve("calibration", label), folder.curve("errors", label)
+    if reliability_table.exists():
+        figure = plot_calibration(read_curves(reliability_table), label)
+        save(figure, folder.plots / f"calibration_{label}.png")
+    if errors.exists() and pool.source.kind == "image":
+        samples = pool.samples
+        held = samples.array
+
+        def read(row: int) -> Array:
+            return samples.read_keyed(row, pool.seed, 0) if held is None else held[row]
+
+        draw_errors(pl.read_csv(errors, infer_schema_length=0), read, folder.plots / f"errors_{label}.png")
+
+
+def _collect(experiment: Experiment, model: nn.Module, batches: Batches, checked: Checked) -> _Collected:
+    return collect(model, experiment.task, checked(batches.epoch()), experiment.compute.autocast)
 
 
 def write_evaluation(
@@ -66,18 +157,125 @@ def write_evaluation(
     checked: Checked,
 ) -> Outcome:
     """Scores, predictions and curves of some batches, under a label such as ``test``."""
-    task = experiment.task
-    outcome = evaluate_batches(model, task, checked(batches.epoch()), experiment.compute.autocast)
-    write_json(folder.scores(label), outcome.scores.to_json())
-    table = prediction_table(task, outcome, batches.pool.source.manifest)
+    check_evaluation(experiment)
+    collected = _collect(experiment, model, batches, checked)
+    return _write_split(experiment, batches, collected, folder, label, Decision(), by_loss=False)
+
+
+def _write_split(
+    experiment: Experiment,
+    batches: Batches,
+    collected: _Collected,
+    folder: RunFolder,
+    label: str,
+    decision: Decision,
+    by_loss: bool,
+) -> Outcome:
+    task, manifest = experiment.task, batches.pool.source.manifest
+    outputs, targets = decision.scaled(collected[0]), collected[1]
+    outcome = score(task, outputs, targets, collected[2])
+    table = prediction_table(task, outcome, manifest, decision)
+    content: dict[str, Any] = {"samples": len(outcome.samples), **outcome.scores.to_json()}
+    curves = task.curves(outcome.predictions, outcome.targets)
+    # a few samples that stand for a split, before training, have no interval worth its time
+    if not isinstance(task, WholeSplit) and np.isfinite(outcome.predictions).all():
+        content |= _assessed(experiment, outcome, outputs, targets, manifest, decision, label)
+        curves |= _mistakes(task, outcome, table, decision)
+    write_json(folder.scores(label), content)
     write_text(folder.predictions(label), table.write_csv())
-    for kind, curve in task.curves(outcome.predictions, outcome.targets).items():
+    for kind, curve in curves.items():
         write_text(folder.curve(kind, label), curve.write_csv())
+    if by_loss:
+        _write_by_loss(task, outcome, outputs, targets, table, folder, label)
     return outcome
 
 
-def prediction_table(task: Task, outcome: Outcome, manifest: Manifest) -> pl.DataFrame:
+def _assessed(
+    experiment: Experiment,
+    outcome: Outcome,
+    outputs: Tensor,
+    targets: Tensor,
+    manifest: Manifest,
+    decision: Decision,
+    label: str,
+) -> dict[str, Any]:
+    """Intervals, calibration, scores at thresholds, subgroups; a warning for those that are too small."""
+    evaluation = experiment.config.evaluation
+    groups = None if manifest.groups is None else manifest.groups.gather(outcome.samples).to_numpy()
+    columns = None
+    if evaluation.subgroups and manifest.columns is not None:
+        columns = manifest.columns.select(evaluation.subgroups)[outcome.samples.tolist()]
+    found = assess(
+        experiment.task,
+        outcome.predictions,
+        outcome.targets,
+        evaluation,
+        experiment.config.seed,
+        decision=decision,
+        groups=groups,
+        columns=columns,
+        losses=sample_losses(experiment.task, outputs, targets) if evaluation.resamples else None,
+    )
+    for name, values in found.get("subgroups", {}).items():
+        small = [f"{value} ({each['samples']})" for value, each in values.items() if each["too_small"]]
+        if small:
+            log.warning(f"{label}: too few samples, or of a class, to judge '{name}': {', '.join(small)}")
+    return found
+
+
+def _mistakes(
+    task: Task, outcome: Outcome, table: pl.DataFrame, decision: Decision
+) -> dict[str, pl.DataFrame]:
+    """The tables ``calibration``, ``confused`` and ``errors``, where the task is one of epochal's own."""
+    predictions, targets = outcome.predictions, outcome.targets
+    if not isinstance(task, Classification | Multilabel | Regression):
+        return {}
+    decided = decision.decided(predictions)
+    found = {"errors": worst_samples(task, table, predictions, decided, targets)}
+    if takes_temperature(task):
+        found["calibration"] = reliability(task, predictions, targets)
+    if isinstance(task, Classification):
+        found["confused"] = confused_pairs(decided.argmax(axis=1), targets, task.names)
+    return found
+
+
+def _write_by_loss(
+    task: Task,
+    outcome: Outcome,
+    outputs: Tensor,
+    targets: Tensor,
+    table: pl.DataFrame,
+    folder: RunFolder,
+    label: str,
+) -> None:
+    losses = sample_losses(task, outputs, targets, patient=True)
+    if losses is None:
+        log.warning("the loss is no mean over samples, so that none can be sorted by it")
+        return
+    worst_first = sorted_by_loss(task, table, outcome.predictions, losses[0])
+    write_text(folder.predictions(f"{label}_by_loss"), worst_first.write_csv())
+
+
+def prediction_table(
+    task: Task,
+    outcome: Outcome,
+    manifest: Manifest,
+    decision: Decision = Decision(),  # noqa: B008 (frozen)
+) -> pl.DataFrame:
     """INDEX, FILENAME, TARGET, PREDICTION, PROBABILITY_<class>..., one row a sample."""
     filenames = manifest.filenames.gather(outcome.samples)
-    columns = task.table(outcome.predictions, outcome.targets)
+    columns = decision.table(task, outcome.predictions, outcome.targets)
     return pl.DataFrame({"INDEX": outcome.samples, "FILENAME": filenames, **columns})
+
+
+def check_evaluation(experiment: Experiment) -> None:
+    """ConfigError where the section ``evaluation`` asks for what the task or the data does not have."""
+    evaluation, manifest = experiment.config.evaluation, experiment.data.source.manifest
+    check_subgroups(evaluation.subgroups, manifest.columns)
+    kind, binary = task_class(experiment.config.task), len(experiment.task.names) == 2
+    if evaluation.calibrate and not issubclass(kind, Classification | Multilabel):
+        what = "a temperature is for logits of classes or labels"
+        raise ConfigError(Problem(what, "evaluation.calibrate", "set it to false"))
+    if evaluation.threshold and not (issubclass(kind, Multilabel) or (binary and kind is Classification)):
+        what = "a threshold is for two classes, or for labels"
+        raise ConfigError(Problem(what, "evaluation.threshold", "set it to null"))

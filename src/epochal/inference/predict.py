@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
 
+from epochal.analysis.decision import Decision
 from epochal.data.batch import Batch
 from epochal.data.inputs import Inputs, Kind
 from epochal.data.jpeg import Target
@@ -26,6 +28,7 @@ class Predictor:
 
     kind: of the samples it takes. shape: of a prepared sample. channels: that image files are read with.
     features: names of the columns that it takes. channels_last: the layout of its batches of images.
+    decision: the temperature that outputs are divided by, and the thresholds of predictions.
     target: the resize that image files were decoded for in training; None where nothing was so decoded.
     """
 
@@ -41,6 +44,7 @@ class Predictor:
     channels: int | None
     features: tuple[str, ...]
     target: Target | None = None
+    decision: Decision = field(default_factory=Decision)
 
     def predict(
         self, inputs: Inputs, batch_size: int = 128, advance: Callable[[int], None] = lambda _: None
@@ -56,12 +60,21 @@ class Predictor:
                 batch = self._batch([self._sample(inputs, row) for row in rows], rows)
                 with self.autocast():  # as in training: not around prepare
                     outputs = self.task.forward(self.model, batch)
-                predictions.append(self.task.predict(outputs.float()).cpu())
+                predictions.append(self.task.predict(self.decision.scaled(outputs.float())).cpu())
                 advance(len(rows))
         result: Array = (
             torch.cat(predictions) if predictions else torch.empty(0, len(self.task.names))
         ).numpy()
         return result
+
+    def table(self, predictions: Array) -> dict[str, Any]:
+        """The columns of ``Task.table`` of what ``predict`` gave, with the thresholds that the run chose."""
+        return self.decision.table(self.task, predictions, None)
+
+    @property
+    def temperature(self) -> float | None:
+        """What outputs are divided by before they become probabilities; None where it was not fitted."""
+        return self.decision.temperature
 
     def _sample(self, inputs: Inputs, row: int) -> Array:
         sample = self.prepare(inputs.read(row))

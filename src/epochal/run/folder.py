@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "statistics.json"
 
     @property
+    def inspection(self) -> Path:
+        """What the checks of the data found."""
+        return self.path / "inspect.json"
+
+    @property
     def history(self) -> Path:
         """One JSON object a line, as training goes."""
         return self.path / "metrics.jsonl"

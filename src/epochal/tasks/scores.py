@@ -21,6 +21,7 @@ DIRECTIONS: dict[str, Literal["max", "min"]] = {
     "loss": "min",
     "accuracy": "max",
     "balanced_accuracy": "max",
+    "top5_accuracy": "max",
     "exact_match": "max",
     "precision": "max",
     "recall": "max",
@@ -108,12 +109,32 @@ def operating_points(scores: Floats, positive: Booleans) -> OperatingPoints:
     return OperatingPoints(ranked[last_of_ties], true_positives, last_of_ties + 1 - true_positives)
 
 
+TOP_K = 5
+
+
+def top_k(classes: int) -> int:
+    """The k of ``top<k>_accuracy``, 5 as is the convention; 0 with so few classes that it says nothing."""
+    return TOP_K if classes > TOP_K else 0
+
+
+def places_of_targets(probabilities: Floats, targets: Integers) -> Integers:
+    """How many classes come before a sample's own, int [N]; of equally probable ones, the first comes first.
+
+    probabilities: float [N, K]. targets: class indices, int [N].
+    """
+    own = np.take_along_axis(probabilities, targets[:, None], axis=1)
+    before = np.arange(probabilities.shape[1]) < targets[:, None]
+    places: Integers = ((probabilities > own) | ((probabilities == own) & before)).sum(axis=1)
+    return places
+
+
 def classification_scores(probabilities: Floats, targets: Integers, names: Sequence[str]) -> Scores:
     """Scores of one class of several.
 
     probabilities: float [N, K]; the prediction is the most probable class, the first of equals.
     targets: class indices, int [N]. names: the K class names.
 
+    top5_accuracy, the share of samples whose class is among the five most probable, is there where K > 5.
     precision, recall and f1 are averaged over the classes that occur among targets or predictions;
     balanced_accuracy is the mean recall of the classes among targets. roc_auc and average_precision are
     those of the second class where K = 2, else the mean of each class against the rest.
@@ -129,6 +150,7 @@ def classification_scores(probabilities: Floats, targets: Integers, names: Seque
     ranked = [per_class[names[1]]] if classes == 2 else per_class.values()
     overall = {
         "accuracy": float(correct.sum() / len(targets)),
+        **_top_accuracy(probabilities, targets),
         "balanced_accuracy": float(counted["recall"][support > 0].mean()),
         **{name: float(values[occurs].mean()) for name, values in counted.items()},
         **_means(("roc_auc", "average_precision"), ranked),
@@ -170,6 +192,11 @@ def regression_scores(predictions: Floats, targets: Floats, names: Sequence[str]
         name: _errors(predictions[:, column], targets[:, column]) for column, name in enumerate(names)
     }
     return Scores(_means(("mae", "rmse", "r2"), per_class.values()), per_class)
+
+
+def _top_accuracy(probabilities: Floats, targets: Integers) -> dict[str, float]:
+    k = top_k(probabilities.shape[1])
+    return {f"top{k}_accuracy": float((places_of_targets(probabilities, targets) < k).mean())} if k else {}
 
 
 def _counted_scores(correct: Integers, predicted: Integers, support: Integers) -> dict[str, Floats]:

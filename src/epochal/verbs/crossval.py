@@ -17,10 +17,10 @@ from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log, log_file
 from epochal.data.folds import FOLDS, fold_count
 from epochal.data.manifest import Source
-from epochal.data.sources import build_source
 from epochal.data.split import build_split
 from epochal.errors import ConfigError, EpochalError, Interrupted, Problem, RunError
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
+from epochal.experiment.data import read_data
 from epochal.experiment.identity import id_of_splits
 from epochal.experiment.pooled import write_pooled
 from epochal.run.catalog import runs_of
@@ -28,7 +28,6 @@ from epochal.run.durable import Lock, write_text
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
 from epochal.run.status import clear_flags, set_flag
-from epochal.tasks.build import task_class
 from epochal.verbs.launch import Order, Training, end, forwarding, result, start
 from epochal.verbs.train import train
 
@@ -67,7 +66,7 @@ def crossval(
         console = stack.enter_context(Console(quiet=quiet).messages())
         loaded, text = read_experiment(config, overrides)
         with located(text):
-            source, count, identity = _plan(loaded)
+            source, count, identity = _plan(loaded, console)
         run = _parent(loaded, identity, again)
         folder = run.folder
         folds = [Run(folder.path / "folds" / str(number)) for number in range(1, count + 1)]
@@ -87,13 +86,13 @@ def crossval(
     return CrossValidation(run, tuple(folds), content["mean"], content["std"], pooled)
 
 
-def _plan(config: ExperimentConfig) -> tuple[Source, int, str]:
+def _plan(config: ExperimentConfig, console: Console) -> tuple[Source, int, str]:
     """The data, the number of folds, and the identity of the whole."""
     split = config.data.split
     if split is None or split.name not in FOLDS or "fold" in split.arguments:
         mend = "write data.split: {name: kfold, folds: 5}, without a fold of its own"
         raise ConfigError(Problem("the split makes no folds", "data.split", mend))
-    source = build_source(config.data.source, task_class(config.task).target)
+    source = read_data(config, console).source
     count = fold_count(split, source.manifest)
     each = [
         Component.model_validate({"name": split.name, **split.arguments, "fold": number})

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from epochal.analysis.decision import takes_temperature
 from epochal.console import Console
 from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
-from epochal.experiment.assemble import assemble
+from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.data import data_of_run, other_data
-from epochal.experiment.restore import load_run_config
-from epochal.experiment.testing import prediction_table, write_evaluations, write_other_evaluation
+from epochal.experiment.restore import load_run_config, read_decision
+from epochal.experiment.testing import Asked, prediction_table, write_evaluations, write_other_evaluation
 from epochal.run.catalog import find_run
 from epochal.run.durable import Lock
 from epochal.run.run import Run
@@ -28,14 +31,17 @@ class Evaluation:
     """What an evaluation gave.
 
     label: the split, or the name of the data. metrics: ``accuracy``, ... overall. per_class: of each class.
-    predictions: INDEX, FILENAME, TARGET, PREDICTION, probabilities, one row a sample.
+    intervals: score -> the ends of its 95 % interval. predictions: INDEX, FILENAME, TARGET, PREDICTION,
+    probabilities, one row a sample. details: all of ``metrics/<label>.json``.
     """
 
     run: Run
     label: str
     metrics: dict[str, float]
     per_class: dict[str, dict[str, float]]
+    intervals: dict[str, tuple[float, float]]
     predictions: pl.DataFrame
+    details: dict[str, Any]
 
 
 def evaluate(
@@ -45,12 +51,17 @@ def evaluate(
     data: str | Path | None = None,
     runs: str | Path = "runs",
     device: str = "auto",
+    calibrate: bool = False,
+    sort_by_loss: bool = False,
     quiet: bool = False,
 ) -> Evaluation:
     """Score the best weights of a run on ``train``, ``val`` or ``test``, or on other data with targets.
 
     data: a folder or table laid out as the training data was; it is scored whole. The scores, predictions,
     curves and plots are written into the run folder under the split's, or the data's, name.
+    calibrate: first fit a temperature on the run's validation split; from then on ``predict``, ``load`` and
+    ``evaluate`` use it, and the scores of validation and test are written anew.
+    sort_by_loss: also write ``predictions/<name>_by_loss.csv``, the worst sample first.
 
     Raises RequestError where the run, the split or the data is not there or does not fit.
     """
@@ -72,15 +83,35 @@ def evaluate(
         stack.enter_context(compute_settings(config.compute, experiment.compute.device))
         stack.enter_context(Lock(found.folder.lock))
         label = split if data is None else _label(Path(data))
+        if calibrate:
+            _check_calibrate(experiment, data, found)
         if data is None:
-            outcomes = write_evaluations(experiment, found.folder, (split,))
+            splits = dict.fromkeys(("val", "test", split)) if calibrate else (split,)
+            asked = Asked(learn=calibrate, calibrate=calibrate, by_loss=sort_by_loss)
+            outcomes = write_evaluations(experiment, found.folder, splits, asked=asked)
             if split not in outcomes:
                 raise RequestError(Problem(f"the split '{split}' has no samples", str(found.path)))
             outcome = outcomes[split]
         else:
-            outcome = write_other_evaluation(experiment, found.folder, label)
-    table = prediction_table(experiment.task, outcome, parts.source.manifest)
-    return Evaluation(found, label, dict(outcome.scores.overall), dict(outcome.scores.per_class), table)
+            outcome = write_other_evaluation(experiment, found.folder, label, sort_by_loss)
+    manifest = parts.source.manifest
+    table = prediction_table(experiment.task, outcome, manifest, read_decision(found.folder))
+    details = json.loads(found.folder.scores(label).read_text())
+    intervals = {name: (low, high) for name, (low, high) in details.get("intervals", {}).items()}
+    overall, per_class = dict(outcome.scores.overall), dict(outcome.scores.per_class)
+    return Evaluation(found, label, overall, per_class, intervals, table, details)
+
+
+def _check_calibrate(experiment: Experiment, data: str | Path | None, run: Run) -> None:
+    """RequestError where there is nothing to fit a temperature to."""
+    where = str(run.path)
+    if data is not None:
+        mend = "first `epochal evaluate RUN --calibrate`, then `--data`"
+        raise RequestError(Problem("a temperature is fitted on the run's own validation split", where, mend))
+    if not takes_temperature(experiment.task):
+        raise RequestError(Problem("a temperature is for logits of classes or labels", where))
+    if not len(experiment.val.rows):
+        raise RequestError(Problem("there is no validation split to fit a temperature on", where))
 
 
 def _label(path: Path) -> str:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from epochal.console import Console
-from epochal.data.manifest import Manifest
-from epochal.data.statistics import Statistics
+from epochal.data.check.findings import Finding
+from epochal.data.check.summary import SplitSummary, summarise
+from epochal.data.statistics import Statistics, measure
+from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
+from epochal.plots.samples import Row, plot_offending, plot_samples
+from epochal.plots.style import save
+from epochal.run.durable import write_json, write_text
 
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """One split. counts: samples of each class or label. target_*: of each target column."""
-
-    samples: int
-    counts: dict[str, int]
-    target_mean: dict[str, float]
-    target_std: dict[str, float]
+_EACH = 8  # pictures of a class or of a fault
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,9 @@ class Inspection:
 
     kind: image, vector or tensor. shape: of a prepared sample. dtype: it is kept in.
     splits: by name. training: statistics of the training split, which normalisation uses.
-    features: names of the columns of a vector.
+    features: names of the columns of a vector. findings: what is wrong, errors first.
+    drop: row of the whole source -> (FILENAME, why) of the samples to leave out, those excluded already
+    among them.
     """
 
     name: str
@@ -46,26 +46,67 @@ class Inspection:
     splits: dict[str, SplitSummary]
     training: Statistics
     features: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    drop: dict[int, tuple[str, str]]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What ``train`` refuses under ``data.checks=strict``."""
+        return [finding for finding in self.findings if finding.severity == "error"]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return asdict(self)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "samples": self.samples,
+            "groups": self.groups,
+            "split_origin": self.split_origin,
+            "findings": [finding.to_json() for finding in self.findings],
+            "splits": {name: split.to_json() for name, split in self.splits.items()},
+            "training": self.training.to_json(),
+            "features": list(self.features),
+        }
+
+    def drop_table(self) -> pl.DataFrame:
+        """INDEX, FILENAME and REASON of the samples to leave out, as ``data.exclude`` reads it."""
+        rows = [(row, *self.drop[row]) for row in sorted(self.drop)]
+        schema = {"INDEX": pl.Int64, "FILENAME": pl.String, "REASON": pl.String}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def inspect(config: str | Path | Mapping[str, Any], *overrides: str, quiet: bool = False) -> Inspection:
-    """Read, split and prepare the data of a configuration, and describe it.
+def inspect(
+    config: str | Path | Mapping[str, Any],
+    *overrides: str,
+    output: str | Path | None = None,
+    quiet: bool = False,
+) -> Inspection:
+    """Read, check, split and prepare the data of a configuration, and describe it.
 
-    Raises ConfigError and DataError as ``train`` would.
+    output: a folder for inspect.json, drop.csv, splits.csv and, of images, samples_<split>.png and
+        offending.png. Without it nothing is written.
+    What single samples or leaks are wrong is in the result; ConfigError and DataError are raised where so
+    much is wrong that there is nothing to describe.
     """
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         experiment, text = read_experiment(config, overrides)
         with located(text):
-            return _describe(experiment.name, assemble_data(experiment, console))
+            data = assemble_data(experiment, console, judge=False)
+            found = _describe(experiment.name, data)
+            if output is not None:
+                _write(found, data, Path(output).expanduser())
+            return found
 
 
 def _describe(name: str, data: Data) -> Inspection:
-    manifest = data.source.manifest
+    manifest, split = data.source.manifest, data.split
+    drop = {row: (filename, "excluded already") for row, filename in data.excluded.items()}
+    findings = sorted(data.findings, key=lambda finding: finding.severity != "error")
+    for finding in reversed(findings):  # of several reasons, the first found stays
+        drop |= {row: (filename, finding.kind) for row, filename in finding.drop.items()}
     return Inspection(
         name=name,
         kind=data.source.kind,
@@ -73,27 +114,118 @@ def _describe(name: str, data: Data) -> Inspection:
         dtype=str(data.samples.dtype),
         samples=len(manifest),
         groups=manifest.groups.n_unique() if manifest.groups is not None else None,
-        split_origin=data.split.origin,
-        splits={split: _summary(manifest, data.split.rows(split)) for split in data.split.names()},
+        split_origin=split.origin,
+        splits={
+            part: summarise(
+                manifest,
+                split.rows(part),
+                data.statistics if part == "train" else measure(data.samples, manifest, split.rows(part)),
+                data.facts,
+            )
+            for part in split.names()
+        },
         training=data.statistics,
         features=data.source.features,
+        findings=tuple(findings),
+        drop=drop,
     )
 
 
-def _summary(manifest: Manifest, rows: np.ndarray[Any, Any]) -> SplitSummary:
-    targets = manifest.targets[rows]
-    counts: list[int] = []
-    mean: list[float] = []
-    std: list[float] = []
-    if manifest.target_kind == "class":
-        counts = np.bincount(targets, minlength=len(manifest.names)).tolist()
-    elif manifest.target_kind == "labels":
-        counts = targets.sum(axis=0, dtype=int).tolist()
-    elif len(rows):
-        mean, std = targets.mean(axis=0).tolist(), targets.std(axis=0).tolist()
-    return SplitSummary(
-        samples=len(rows),
-        counts=dict(zip(manifest.names, counts, strict=False)),
-        target_mean=dict(zip(manifest.names, mean, strict=False)),
-        target_std=dict(zip(manifest.names, std, strict=False)),
+def _write(found: Inspection, data: Data, folder: Path) -> None:
+    """Everything into a folder; what an earlier inspection left there is replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "inspect.json", found.to_json())
+    write_text(folder / "drop.csv", found.drop_table().write_csv())
+    write_text(folder / "splits.csv", side_by_side(found).write_csv())
+    if data.source.kind != "image":
+        return
+    for split in data.split.names():
+        save(
+            plot_samples(list(_classes(data, split)), f"{found.name} · {split}"),
+            folder / f"samples_{split}.png",
+        )
+    offending = list(_offending(data, found))
+    if offending:
+        save(plot_offending(offending), folder / "offending.png")
+    else:
+        (folder / "offending.png").unlink(missing_ok=True)
+
+
+def side_by_side(found: Inspection) -> pl.DataFrame:
+    """Each number of each split: a row a number, WHAT and NAME, and a column a split."""
+    columns = {split: dict(_numbers(summary, found)) for split, summary in found.splits.items()}
+    keys = dict.fromkeys(key for numbers in columns.values() for key in numbers)
+    return pl.DataFrame(
+        {
+            "WHAT": [what for what, _ in keys],
+            "NAME": [name for _, name in keys],
+            **{
+                split: pl.Series([numbers.get(key) for key in keys], dtype=pl.Float64)
+                for split, numbers in columns.items()
+            },
+        }
     )
+
+
+def _numbers(summary: SplitSummary, found: Inspection) -> Iterator[tuple[tuple[str, str], float]]:
+    yield ("samples", ""), summary.samples
+    if summary.groups is not None:
+        yield ("groups", ""), summary.groups
+    for what, values in (
+        ("samples", summary.counts),
+        ("target mean", summary.target_mean),
+        ("target sd", summary.target_std),
+    ):
+        for name, value in values.items():
+            yield (what, name), value
+    for word, size in zip(("smallest", "median", "largest"), summary.image_sizes or (), strict=False):
+        yield (f"{word} image", "height"), size[0]
+        yield (f"{word} image", "width"), size[1]
+    inputs = summary.inputs or {}
+    names = input_names(found)
+    for what, statistic in (("mean", "mean"), ("sd", "std"), ("minimum", "minimum"), ("maximum", "maximum")):
+        for name, value in zip(names, inputs[statistic], strict=True):
+            yield (what, name), value
+
+
+def input_names(found: Inspection) -> tuple[str, ...]:
+    """The names of features, or of channels by what they usually are."""
+    count = len(found.training.mean)
+    if found.kind == "image" and count in (1, 3):
+        return ("gray",) if count == 1 else ("red", "green", "blue")
+    return found.features or tuple(str(index) for index in range(count))
+
+
+def _classes(data: Data, split: str) -> Iterator[Row]:
+    """Pictures of each class or label of a split, spread over its rows; of all, where there are none."""
+    manifest, rows = data.source.manifest, data.split.rows(split)
+    if manifest.target_kind == "value":
+        yield Row("samples", len(rows), _pictures(data, rows))
+        return
+    for index, name in enumerate(manifest.names):
+        targets = manifest.targets[rows]
+        chosen = rows[targets == index if manifest.target_kind == "class" else targets[:, index] > 0]
+        yield Row(name, len(chosen), _pictures(data, chosen))
+
+
+def _pictures(data: Data, rows: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any] | None]:
+    places = np.unique(np.linspace(0, len(rows) - 1, min(_EACH, len(rows))).round().astype(int))
+    return [data.samples.read(int(row)) for row in rows[places]]
+
+
+def _offending(data: Data, found: Inspection) -> Iterator[Row]:
+    """The first pictures of each finding; a crossed field stands for a file that can't be read."""
+    rows = {name: row for row, name in enumerate(data.source.manifest.filenames)}
+    for finding in found.findings:
+        names = list(dict.fromkeys(finding.filenames))[:_EACH]
+        if names:
+            images = [_raw(data, rows[name]) if name in rows else None for name in names]
+            captions = [name.rsplit("/", 1)[-1] for name in names]
+            yield Row(f"{finding.severity}: {finding.what}", finding.count, images, captions)
+
+
+def _raw(data: Data, row: int) -> np.ndarray[Any, Any] | None:
+    try:
+        return data.source.read(row)
+    except DataError:  # broken since it was looked at
+        return None

@@ -50,14 +50,15 @@ def predict(
         predictor = predictors[0]
         opened = _open(inputs, predictor)
         with console.progress("predicting", len(opened) * len(predictors)) as advance:
-            predictions = np.mean(
-                [each.predict(opened, batch_size, advance) for each in predictors], axis=0, dtype=np.float32
-            )
+            each = [one.predict(opened, batch_size, advance) for one in predictors]
+        predictions = np.stack(each).mean(axis=0)
+    # the folds of a cross-validation have a threshold each, and none for their mean
+    columns = predictor.task.table(predictions, None) if len(each) > 1 else predictor.table(predictions)
     table = pl.DataFrame(
         {
             "INDEX": np.arange(len(opened)),
             "FILENAME": opened.filenames,
-            **predictor.task.table(predictions, None),
+            **columns,
         }
     )
     if output is not None:

@@ -138,6 +138,7 @@ def _new_folder(experiment: Experiment, place: RunFolder | None) -> RunFolder:
     folder = place or create_run_folder(config.runs_folder, config.name, experiment.id)
     write_text(folder.split, split_table(data.split, data.source.manifest).write_csv())
     write_json(folder.statistics, data.statistics.to_json())
+    write_json(folder.inspection, data.inspection())
     hardware = experiment.compute.describe()
     write_json(folder.environment, describe_environment(config.seed, data.source.digest, hardware))
     steps = steps_per_epoch(experiment) * config.training.epochs

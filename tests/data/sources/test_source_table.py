@@ -169,3 +169,12 @@ def test_digest_follows_features_and_targets(tmp_path: Path) -> None:
     ]
     assert len(set(digests[:3])) == 3
     assert digests[3] == digests[0]
+
+
+def test_the_other_columns_are_kept_for_subgroups(tmp_path: Path) -> None:
+    lines = [f"{row / 7},{row % 2},{'fm'[row % 3 == 0]},{row % 4}" for row in range(60)]
+    path = _csv(tmp_path, "x,smoker,sex,y\n" + "\n".join(lines) + "\n")
+    columns = table(path, target="y", target_kind="class").manifest.columns
+    assert columns is not None
+    assert columns.columns == ["smoker", "sex", "y"]  # a feature of 60 values makes no groups
+    assert columns["sex"].to_list()[:4] == ["m", "f", "f", "m"]

@@ -28,6 +28,7 @@ from epochal.data.tables import (
 )
 from epochal.errors import ConfigError, DataError, Problem
 
+_MOST_GROUPS = 50
 _BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -78,12 +79,20 @@ def table(
         vectors = feature_matrix(rows, used, problems)
     raise_problems(problems)
 
-    manifest = Manifest(pl.Series("FILENAME", filenames), values, target_kind, names, groups, splits)
+    columns = rows.frame if file is not None else rows.frame.drop(_many_valued(vectors, used))
+    named = pl.Series("FILENAME", filenames)
+    manifest = Manifest(named, values, target_kind, names, groups, splits, columns)
     if file is None:
         digest = digest_arrays(manifest, vectors)
         return Source(manifest, "vector", vectors.__getitem__, digest, array=vectors, features=tuple(used))
     read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
     return Source(manifest, "image", read, digest_files(manifest, paths))
+
+
+def _many_valued(vectors: Array, names: Sequence[str]) -> list[str]:
+    """Features that make no groups, by their first thousand values; their texts would be held for nothing."""
+    first = vectors[:1000]
+    return [name for place, name in enumerate(names) if len(np.unique(first[:, place])) > _MOST_GROUPS]
 
 
 def _check_features(rows: Table, features: Sequence[str], targets: Sequence[str]) -> None:

@@ -1,0 +1,97 @@
+"""All that is said of a split's predictions beside their scores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from epochal.analysis.bootstrap import bootstrap_intervals
+from epochal.analysis.calibration import (
+    brier_score,
+    class_reliability,
+    expected_calibration_error,
+    label_brier_score,
+    label_calibration_error,
+    label_reliability,
+)
+from epochal.analysis.config import EvaluationConfig
+from epochal.analysis.decision import Decision, takes_temperature
+from epochal.analysis.resample import Resampler, group_numbers
+from epochal.analysis.subgroups import column_texts, fairness_gaps, subgroup_scores
+from epochal.data.manifest import Array
+from epochal.tasks.classification import Classification
+from epochal.tasks.multilabel import Multilabel
+from epochal.tasks.scores import Floats
+from epochal.tasks.task import Task
+
+
+def assess(
+    task: Task,
+    predictions: Array,
+    targets: Array,
+    config: EvaluationConfig,
+    seed: int,
+    *,
+    decision: Decision = Decision(),  # noqa: B008 (frozen)
+    groups: Array | None = None,
+    columns: pl.DataFrame | None = None,
+    losses: tuple[Floats, Floats] | None = None,
+) -> dict[str, Any]:
+    """``intervals``, ``calibration``, ``threshold``, ``subgroups`` and ``gaps``, as JSON has them.
+
+    predictions: probabilities [N, K] or values [N, T], all finite. targets: [N, ...]. groups: [N], what
+    is resampled together. columns: N rows; those that ``config.subgroups`` names. losses: as
+    ``sample_losses`` gives them. A key that does not apply is absent.
+    """
+    found: dict[str, Any] = {}
+    if config.resamples:
+        resampler = Resampler(len(predictions), group_numbers(groups), seed)
+        intervals = bootstrap_intervals(task, predictions, targets, resampler, config.resamples, losses)
+        found |= {"intervals": intervals.values, "interval_method": intervals.method}
+    if takes_temperature(task):
+        found["calibration"] = {
+            **calibration(task, predictions, targets),
+            "temperature": decision.temperature,
+        }
+    at = decision.scores_at(task, predictions, targets)
+    if at is not None:
+        found["threshold"] = at
+    if columns is not None and config.subgroups:
+        found["subgroups"] = {
+            name: subgroup_scores(task, predictions, targets, columns[name], groups, config.resamples, seed)
+            for name in config.subgroups
+        }
+        decided = decision.decided(predictions)
+        gaps = {name: _gaps(task, decided, targets, columns[name]) for name in config.subgroups}
+        found |= {"gaps": {name: each for name, each in gaps.items() if each}}
+    return found
+
+
+def calibration(task: Task, probabilities: Array, targets: Array) -> dict[str, float]:
+    """ece and brier of classes or labels."""
+    if isinstance(task, Classification):
+        error, brier = expected_calibration_error, brier_score
+    else:
+        error, brier = label_calibration_error, label_brier_score
+    return {"ece": error(probabilities, targets), "brier": brier(probabilities, targets)}
+
+
+def reliability(task: Task, probabilities: Array, targets: Array) -> pl.DataFrame:
+    """The table ``calibration`` of classes or labels: CLASS, CONFIDENCE, FREQUENCY, COUNT."""
+    table = class_reliability if isinstance(task, Classification) else label_reliability
+    return table(probabilities, targets, task.names)
+
+
+def _gaps(task: Task, decided: Array, targets: Array, column: pl.Series) -> dict[str, float]:
+    """The fairness gaps of classes or labels; none for values, or tasks of the user's."""
+    groups = column_texts(column)
+    if isinstance(task, Multilabel):
+        return fairness_gaps(decided > 0.5, targets > 0.5, groups)
+    if not isinstance(task, Classification):
+        return {}
+    first = 1 if len(task.names) == 2 else 0
+    classes = np.arange(first, len(task.names))
+    chosen = decided.argmax(axis=1)[:, None] == classes
+    return fairness_gaps(chosen, targets[:, None] == classes, groups)

@@ -1,0 +1,43 @@
+"""The section ``evaluation`` of the configuration."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from epochal.config.section import Section
+
+_DEFAULT_RESAMPLES = 1000
+
+
+class ThresholdConfig(Section):
+    """From which probability on a sample is called positive, chosen on validation."""
+
+    rule: Literal["youden", "f1", "sensitivity"] = Field(
+        description="youden: largest sensitivity + specificity; f1: largest F1; sensitivity: at least `at`"
+    )
+    at: float = Field(default=0.9, gt=0, le=1, description="the sensitivity that the rule asks for")
+
+
+class EvaluationConfig(Section):
+    """What is said of the scores at the end of a run and by `epochal evaluate`."""
+
+    intervals: bool | Annotated[int, Field(ge=100)] = Field(
+        default=_DEFAULT_RESAMPLES,
+        description="bootstrap resamples behind the 95 % interval of each score; false: no intervals",
+    )
+    subgroups: tuple[str, ...] = Field(
+        default=(), description="columns of the table: every score for each of their values, and the gaps"
+    )
+    threshold: ThresholdConfig | None = Field(
+        default=None, description="{rule: youden|f1|sensitivity, at: 0.9}; for two classes, or each label"
+    )
+    calibrate: bool = Field(
+        default=False, description="divide logits by a temperature fitted on validation, also in predict"
+    )
+
+    @property
+    def resamples(self) -> int:
+        """Bootstrap resamples; 0 for no intervals."""
+        return self.intervals * _DEFAULT_RESAMPLES if isinstance(self.intervals, bool) else self.intervals

@@ -1,0 +1,63 @@
+"""Bootstrap samples: rows, or whole groups of rows, drawn with replacement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from epochal.data.manifest import Array
+
+Weights = npt.NDArray[np.float32]
+
+_VALUES_AT_ONCE = 2_000_000  # weights that are held in memory
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """Bootstrap samples of N rows; the same numbers for the same seed.
+
+    rows: N. groups: the number of each row's group, int [N] in 0..G-1, or None where each row stands for
+        itself. Where there are groups, G of them are drawn, and a group comes with all of its rows: rows of
+        one patient are not independent (Davison & Hinkley, Bootstrap Methods, 1997, section 3.8).
+    """
+
+    rows: int
+    groups: Array | None
+    seed: int
+
+    @property
+    def units(self) -> int:
+        """What is drawn: the number of groups, or of rows."""
+        return self.rows if self.groups is None else int(self.groups.max()) + 1
+
+    def weights(self, resamples: int) -> Iterator[Weights]:
+        """How often each row occurs in each resample, as blocks [R, N] whose R add up to ``resamples``."""
+        generator, units = np.random.default_rng(self.seed), self.units
+        block = max(1, _VALUES_AT_ONCE // self.rows)
+        for start in range(0, resamples, block):
+            count = min(block, resamples - start)
+            drawn = generator.integers(units, size=(count, units))
+            drawn += np.arange(count)[:, None] * units
+            times = np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units)
+            yield (times if self.groups is None else times[:, self.groups]).astype(np.float32)
+
+    def indices(self, resamples: int) -> Iterator[Array]:
+        """The rows of each resample, as often as they occur: those that ``weights`` counts."""
+        generator = np.random.default_rng(self.seed)
+        if self.groups is None:
+            for _ in range(resamples):
+                yield generator.integers(self.rows, size=self.rows)
+            return
+        order = np.argsort(self.groups, kind="stable")
+        members = np.split(order, np.flatnonzero(np.diff(self.groups[order])) + 1)
+        for _ in range(resamples):
+            drawn = generator.integers(len(members), size=len(members))
+            yield np.concatenate([members[group] for group in drawn])
+
+
+def group_numbers(groups: Array | None) -> Array | None:
+    """Groups of any kind [N] as numbers 0..G-1, in the order of their sorted names."""
+    return None if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)

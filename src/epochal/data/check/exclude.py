@@ -1,0 +1,119 @@
+"""Samples to leave out: named by a table of the user's, and taken out of a source."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from epochal.config.component import Component
+from epochal.console import log
+from epochal.data.images import ImageFiles
+from epochal.data.manifest import Array, Source, TargetKind
+from epochal.data.sources import build_source
+from epochal.data.tables import Table, read_table, texts
+from epochal.errors import DataError, Problem
+
+
+def excluded_rows(path: str, filenames: Sequence[str]) -> Array:
+    """bool [N]: the samples that a table names by its column FILENAME, or INDEX where it has no such.
+
+    INDEX also tells apart samples of one FILENAME. Names that are not in the data are only logged: their
+    files may be gone. Raises DataError where the table can't be read, or has neither column.
+    """
+    table = read_table(path)
+    columns = {name.upper(): name for name in table.frame.columns}
+    key = "FILENAME" if "FILENAME" in columns else "INDEX"
+    if key not in columns:
+        what = f"it needs a column FILENAME or INDEX; it has {', '.join(table.frame.columns)}"
+        raise DataError(Problem(what, where=path, mend="write it with `epochal inspect CONFIG -o FOLDER`"))
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(filenames if key == "FILENAME" else map(str, range(len(filenames)))):
+        by_name[name].append(row)
+    numbers = texts(table, columns["INDEX"]) if "INDEX" in columns else pl.Series([None] * len(table))
+    left_out = np.zeros(len(filenames), np.bool_)
+    unknown = []
+    for name, number in zip(texts(table, columns[key]), numbers, strict=True):
+        rows = by_name.get(name or "", [])
+        exact = [row for row in rows if str(row) == number]
+        left_out[exact if len(rows) > 1 and exact else rows] = True
+        if not rows:
+            unknown.append(name)
+    if unknown:
+        log.warning(f"{path} names {len(unknown):,} samples that the data does not have, as '{unknown[0]}'")
+    return left_out
+
+
+def subset(source: Source, rows: Array) -> Source:
+    """A source of these rows alone; classes that none of them has are gone."""
+    manifest = source.manifest
+    targets, names = manifest.targets[rows], manifest.names
+    if manifest.target_kind == "class":
+        present, targets = np.unique(targets, return_inverse=True)
+        names = tuple(names[index] for index in present)
+    kept = replace(
+        manifest,
+        filenames=manifest.filenames.gather(rows),
+        targets=targets,
+        names=names,
+        groups=None if manifest.groups is None else manifest.groups.gather(rows),
+        splits=None if manifest.splits is None else manifest.splits.gather(rows),
+        columns=None if manifest.columns is None else manifest.columns[rows],
+    )
+    digest = hashlib.blake2b(source.digest.encode() + rows.tobytes(), digest_size=16).hexdigest()
+    read, item = source.read, source.item
+    if isinstance(read, ImageFiles):
+        return replace(
+            source,
+            manifest=kept,
+            digest=digest,
+            read=replace(read, paths=[read.paths[row] for row in rows]),
+        )
+    return replace(
+        source,
+        manifest=kept,
+        digest=digest,
+        read=lambda row: read(int(rows[row])),
+        array=None if source.array is None else source.array[rows],
+        item=None if item is None else lambda row: item(int(rows[row])),
+    )
+
+
+def without(table: Table, rows: Array) -> Table:
+    """The table without these rows, bool [N]; the others keep their lines."""
+    return Table(table.path, table.frame.filter(~rows), table.lines[~rows])
+
+
+def table_source_without(component: Component, table: Table, rows: Array, target_kind: TargetKind) -> Source:
+    """What ``build_source`` makes of a table without these rows, bool [N], whatever is wrong with them.
+
+    Samples that are no files keep the number of their row as FILENAME.
+    """
+    kept = without(table, rows)
+    arguments = {key: value for key, value in component.arguments.items() if key != "sheet"}
+    arguments.setdefault("root", str(table.path.parent))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.parquet"
+        kept.frame.write_parquet(path)
+        moved = Component.model_validate({"name": "table", **arguments, "path": str(path)})
+        try:
+            source = build_source(moved, target_kind)
+        except DataError as error:
+            raise DataError(*(_moved_back(problem, path, kept) for problem in error.problems)) from None
+    if "file" in arguments:
+        return source
+    numbers = pl.Series("FILENAME", np.flatnonzero(~rows)).cast(pl.String)
+    return replace(source, manifest=replace(source.manifest, filenames=numbers))
+
+
+def _moved_back(problem: Problem, path: Path, kept: Table) -> Problem:
+    """A problem of the table's stand-in, told of the table itself."""
+    places = {f"{path}, row {row + 1}": kept.place(row) for row in range(len(kept))}
+    where = places.get(problem.where, problem.where.replace(str(path), str(kept.path)))
+    return replace(problem, where=where)

@@ -1,0 +1,52 @@
+"""The reliability diagram of a split."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from epochal.plots.style import HIGHLIGHT, INK, MUTED, VAL, dress, elide, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FEW = 10  # samples; a point of fewer is pale and joined to none
+
+
+def plot_calibration(table: pl.DataFrame, split: str) -> Figure:
+    """How often predictions come true against how probable they were said to be, and how many there are.
+
+    table: CLASS (``all`` first), CONFIDENCE, FREQUENCY, COUNT, a row a bin. Of two classes the second one is
+    shown too; more would hide each other.
+    """
+    curves = {str(name): rows for (name,), rows in table.group_by("CLASS", maintain_order=True)}
+    figure = new_figure(5.2, 6.4)
+    axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
+    dress(axes, f"reliability · {split}", "", "share that came true")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
+    if len(curves) == 3:
+        name = list(curves)[-1]
+        _draw(axes, curves[name], f" {elide(name)}", HIGHLIGHT, 1.2)
+    whole = curves["all"]
+    _draw(axes, whole, "all", INK, 1.8)
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    if len(curves) == 3:
+        axes.legend(frameon=False, fontsize=8.5, loc="upper left", labelcolor=INK)
+    dress(counts, "", "probability given", "samples")
+    counts.bar(whole["CONFIDENCE"], whole["COUNT"], width=0.05, color=VAL)
+    return figure
+
+
+def _draw(axes: Axes, rows: pl.DataFrame, label: str, colour: str, width: float) -> None:
+    """The curve, with the 95 % interval of each share (Wilson, J. Am. Statistical Association 22, 1927)."""
+    x, y, n = (rows[name].to_numpy() for name in ("CONFIDENCE", "FREQUENCY", "COUNT"))
+    many = n >= _FEW
+    axes.plot(x[many], y[many], color=colour, linewidth=width, marker="o", markersize=4, label=label)
+    axes.plot(x[~many], y[~many], color=colour, linestyle="", marker="o", markersize=3, alpha=0.35)
+    z = 1.96
+    middle = (y + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(y * (1 - y) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    axes.vlines(x, middle - half, middle + half, color=colour, linewidth=0.8, alpha=np.where(many, 0.7, 0.25))

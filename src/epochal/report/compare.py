@@ -1,0 +1,88 @@
+"""Several runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from epochal.report.chart import Chart
+from epochal.report.charts import overlaid
+from epochal.report.facts import flat_settings
+from epochal.report.record import POOLED, Json, Record
+from epochal.report.scores import cell
+from epochal.report.summary import MAIN_SCORES, main_scores
+from epochal.report.words import is_lower_better
+
+_MOST_CHARTS = 4
+
+
+def named(records: Sequence[Record]) -> dict[str, Record]:
+    """The runs under names that tell them apart: experiment and id, with the time where both are equal."""
+    short = [f"{record.run.name} {record.run.id}" for record in records]
+    return {
+        name if short.count(name) == 1 else f"{record.run.name}/{record.run.path.name}": record
+        for name, record in zip(short, records, strict=True)
+    }
+
+
+def score_table(records: Mapping[str, Record]) -> dict[str, Any]:
+    """One table a split that any run was scored on; the best of each score is marked."""
+    splits = dict.fromkeys(result.name for record in records.values() for result in record.results)
+    order = dict.fromkeys([split for split in (POOLED, "test", "val") if split in splits] + list(splits))
+    return {"splits": [_of_split(records, split) for split in order]}
+
+
+def _of_split(records: Mapping[str, Record], split: str) -> dict[str, Any]:
+    found = {
+        name: next((result.scores for result in record.results if result.name == split), {})
+        for name, record in records.items()
+    }
+    names = {score for scores in found.values() for score in scores.get("overall", {})}
+    ordered = main_scores(dict.fromkeys(sorted(names)), len(names))
+    rows = [(score, [cell(scores, score) for scores in found.values()]) for score in ordered]
+    return {
+        "split": split,
+        "runs": list(records),
+        "rows": [(score, cells, _best(score, cells)) for score, cells in rows],
+    }
+
+
+def _best(score: str, cells: Sequence[dict[str, Any] | None]) -> float | None:
+    """The best value, None where all are equal or fewer than two are known, or where it has no direction."""
+    values = [found["value"] for found in cells if found]
+    if len(set(values)) < 2 or score not in MAIN_SCORES:
+        return None
+    return float(min(values) if is_lower_better(score) else max(values))
+
+
+def training_charts(records: Mapping[str, Record]) -> list[Chart]:
+    """Validation loss and scores of all runs over epochs."""
+    keys = dict.fromkeys(
+        f"val/{score}"
+        for score in ("loss", *MAIN_SCORES)
+        if any(f"val/{score}" in row for record in records.values() for row in record.history)
+    )
+    charts = [overlaid(records, key) for key in list(keys)[:_MOST_CHARTS]]
+    return [chart for chart in charts if chart.series]
+
+
+def parameters(records: Mapping[str, Record]) -> dict[str, Any]:
+    """The settings that differ, and those that do not."""
+    settings = [flat_settings(record.config) for record in records.values()]
+    keys = list(dict.fromkeys(key for each in settings for key in each))
+    rows = [(key, [each.get(key, "–") for each in settings]) for key in keys]
+    return {
+        "runs": list(records),
+        "differing": [(key, values) for key, values in rows if len(set(values)) > 1],
+        "equal": [(key, values[0]) for key, values in rows if len(set(values)) == 1],
+    }
+
+
+def differences(comparison: Json) -> dict[str, Any]:
+    """The tested differences in ``comparison.json``, and what could not be tested."""
+    rows = comparison.get("differences") or []
+    names = dict.fromkeys(name for row in rows for name in row if name != "high")
+    notes = comparison.get("notes") or []
+    if not (rows or notes):
+        return {}
+    return {"names": list(names), "rows": rows, "notes": notes, "split": comparison.get("split") or ""}
