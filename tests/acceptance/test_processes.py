@@ -19,7 +19,7 @@ CONFIG = """
 data: {source: digits, batch_size: 50, augment: [{name: rotation, degrees: 10}, mixup]}
 model: {name: simple_cnn, channels: [8, 16], hidden: 600}
 optimizer: {name: AdamW, lr: 1e-3}
-training: {epochs: 3, log_every: 5, accumulate: 2, ema: 0.9, gradient_clip: 1.0, checkpoint: {every: 4 steps}}
+training: {epochs: 6, log_every: 5, accumulate: 2, ema: 0.9, gradient_clip: 1.0, checkpoint: {every: 4 steps}}
 compute: {precision: float32, threads: 1}
 tracking: []
 """

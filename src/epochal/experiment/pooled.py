@@ -71,12 +71,9 @@ def _pooled(
         return {}
     scores = task.scores(predictions, targets)
     # a sample that several repeats test is one, and so is a group
-    groups = (
-        manifest.groups.gather(table["INDEX"]).to_numpy()
-        if manifest.groups is not None
-        else table["INDEX"].to_numpy()
-    )
-    columns = manifest.columns[table["INDEX"].to_list()] if manifest.columns is not None else None
+    rows = table["INDEX"].to_numpy()
+    groups = rows if manifest.groups is None else manifest.groups.gather(rows).to_numpy()
+    columns = None if manifest.columns is None else manifest.columns[rows]
     found = assess(task, predictions, targets, config.evaluation, config.seed, groups=groups, columns=columns)
     for kind, curve in task.curves(predictions, targets).items():
         write_text(folder.curve(kind, LABEL), curve.write_csv())
