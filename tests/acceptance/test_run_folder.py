@@ -46,6 +46,7 @@ def test_every_file_exists_and_reads(run: epochal.Run) -> None:
         "curves",
         "environment.json",
         "finished.out",
+        "inspect.json",
         "metrics",
         "metrics.jsonl",
         "plots",
@@ -71,7 +72,15 @@ def test_every_file_exists_and_reads(run: epochal.Run) -> None:
             assert len(list(file.keys())) > 0
     for name in ("val", "test"):
         scores = json.loads((folder / "metrics" / f"{name}.json").read_text())
-        assert set(scores) == {"overall", "per_class"}
+        assert set(scores) == {
+            "overall",
+            "per_class",
+            "samples",
+            "intervals",
+            "interval_method",
+            "calibration",
+        }
+        assert set(scores["intervals"]) == set(scores["overall"])
         assert list(scores["per_class"]) == [str(digit) for digit in range(10)]
         predictions = pl.read_csv(folder / "predictions" / f"{name}.csv")
         assert predictions.columns[:4] == ["INDEX", "FILENAME", "TARGET", "PREDICTION"]

@@ -178,6 +178,7 @@ class Lock:
     ) -> None:
         if self._handle in _held:  # else it is the parent's
             _held.remove(self._handle)
+            fcntl.flock(self._handle, fcntl.LOCK_UN)  # a child that was forked just now has it open still
             os.close(self._handle)
 
 
