@@ -21,7 +21,7 @@ _MODES = {
     "thread": "**epochal**",
     "waiting": "the same, training waits for the disk",
 }
-_EPOCHS = 5
+_EPOCHS = 3
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ def main(tracking: str) -> None:
                     "data": {
                         "source": {"name": "arrays", "path": str(path), "split": "split"},
                         "normalize": "none",
+                        "checks": "warn",  # one feature tells the classes apart
                         "batch_size": BATCH_SIZE,
                     },
                     "model": {"name": "mlp", "hidden": [HIDDEN]},
