@@ -92,6 +92,37 @@ def test_restoring_goes_back_to_the_checkpoint_and_leaves_the_batch_out(tmp_path
     assert all(torch.isfinite(each).all() for each in training.state.model.parameters())
 
 
+def test_going_back_forgets_the_gradients_of_the_step_that_was_cut(tmp_path: Path) -> None:
+    """What is left is what skipping leaves: each other batch once."""
+    skipping, restoring = (with_bad_sample(on_nan=how, accumulate=4) for how in ("skip", "restore"))
+    skipping.run()
+    folder = RunFolder(tmp_path)
+    lines = LineFile(folder.history)
+    checkpoints = Checkpoints(folder, lines, restoring.monitor, every="1 steps")
+
+    def restore() -> None:
+        checkpoints.writer.wait()
+        newest = read_newest(folder.last, folder.previous)
+        assert newest is not None
+        restoring.state.restore(*newest)
+
+    checkpoints.after_epoch(restoring.state, {restoring.monitor.name: 0.0}, is_best=False)
+    restoring.run(checkpoints, recovery=Recovery("restore", restoring.task, CPU.autocast, str, restore))
+    lines.close()
+    assert len(restoring.state.counters.left_out) == 3
+    expected = skipping.state.model.state_dict()
+    for name, tensor in restoring.state.model.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+def test_a_scaler_is_not_asked_for_a_step_without_gradients() -> None:
+    training = with_bad_sample(on_nan="skip", gradient_clip=1.0)
+    training.state.scaler = torch.amp.GradScaler("cpu", init_scale=8.0, enabled=True)
+    training.run()
+    assert training.state.counters.step == 24
+    assert all(torch.isfinite(each).all() for each in training.state.model.parameters())
+
+
 class _Tripped(nn.Module):
     """Its weights become infinite in the third training step."""
 
