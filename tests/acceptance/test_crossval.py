@@ -49,6 +49,32 @@ def test_scores_are_those_of_scikit_learn_fold_by_fold_and_pooled(parent: Path) 
         assert content["std"][name] == pytest.approx(np.std(values, ddof=1))
 
 
+def test_names_like_numbers_groups_and_repeats(here: Path) -> None:
+    generator = np.random.default_rng(0)
+    size = generator.normal(size=80)
+    kind = np.where(size + generator.normal(size=80) > 0, "00", "01")
+    who = [f"p{row // 4}" for row in range(80)]
+    pl.DataFrame({"size": size, "kind": kind, "who": who}).write_csv(here / "t.csv")
+    split = {"name": "kfold", "folds": 2, "repeats": 2, "group": "who"}
+    config = {
+        "data": {"source": {"name": "table", "path": "t.csv", "target": "kind"}, "split": split},
+        "model": {"name": "mlp", "hidden": [4]},
+        "training": {"epochs": 1},
+        "tracking": [],
+    }
+    found = epochal.crossval(config, quiet=True)
+    written = pl.read_csv(found.run.folder.predictions("pooled"), infer_schema=False)
+    assert set(written["TARGET"]) == {"00", "01"}
+    assert json.loads((found.run.path / "crossval.json").read_text())["pooled"]["samples"] == 160
+    for path in (found.run.path / "crossval.json", found.folds[0].folder.scores("test")):
+        content = json.loads(path.read_text())
+        assert "resamples of groups" in content.get("pooled", content)["interval_method"]
+
+    other = epochal.crossval(config, "optimizer.lr=0.03", quiet=True)
+    tests = {each.test for each in epochal.compare(found.run, other.run, quiet=True).differences}
+    assert tests == {"paired bootstrap"}  # each sample was tested twice
+
+
 def _assert_scores(scores: dict[str, float], table: pl.DataFrame) -> None:
     truth, predicted = table["TARGET"], table["PREDICTION"]
     probability = table["PROBABILITY_benign"]

@@ -179,3 +179,19 @@ def test_values_have_neither_temperature_nor_threshold(here: Path) -> None:
     assert "calibration" not in found
     with pytest.raises(RequestError, match="temperature"):
         epochal.evaluate(run, calibrate=True, quiet=True)
+
+
+def test_columns_of_other_data_are_known_by_their_names(here: Path) -> None:
+    generator = np.random.default_rng(0)
+    a, b = generator.normal(size=(2, 120))
+    table = pl.DataFrame({"a": a, "b": 50 * b, "kind": np.where(a + b > 0, "x", "y")})
+    table = table.with_columns(part=pl.Series((["train"] * 3 + ["val", "test", "test"]) * 20))
+    table.write_csv(here / "t.csv")
+    source = {"name": "table", "path": "t.csv", "target": "kind", "split": "part"}
+    config = {"data": {"source": source}, "model": {"name": "mlp", "hidden": [8]}, "training": {"epochs": 2}}
+    run = epochal.train(config, quiet=True)
+
+    new = table.filter(part="test").with_row_index("number").select("number", "b", "kind", "a")
+    new.write_csv(here / "elsewhere.csv")
+    found = epochal.evaluate(run, data="elsewhere.csv", quiet=True)
+    assert found.metrics == pytest.approx(epochal.evaluate(run, quiet=True).metrics)

@@ -143,6 +143,12 @@ def test_a_perfect_score_is_not_said_to_be_certain() -> None:
     assert "exact binomial" in found.method
 
 
+def test_a_single_group_says_nothing_of_others() -> None:
+    task, predictions, targets = classes(300, 3)
+    found = bootstrap_intervals(task, predictions, targets, Resampler(300, np.zeros(300, int), 0), 200)
+    assert (found.values, found.method) == ({}, "all samples are of one group")
+
+
 def test_the_loss_is_a_weighted_mean() -> None:
     task, predictions, targets = classes(300, 3)
     generator = np.random.default_rng(0)

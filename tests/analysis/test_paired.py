@@ -101,6 +101,12 @@ def test_across_seeds_equals_welch() -> None:
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
+def test_delong_knows_no_variance_of_one_sample() -> None:
+    found = delong(np.array([0.9, 0.1, 0.2]), np.array([0.15, 0.1, 0.2]), np.array([1, 0, 0]))
+    assert found.difference == 0.5
+    assert np.isnan([found.low, found.high, found.p_value]).all()
+
+
 def test_across_seeds_without_spread() -> None:
     assert across_seeds([0.5, 0.5], [0.5, 0.5]).p_value == 1.0
     assert across_seeds([0.6, 0.6], [0.5, 0.5]).p_value == 0.0

@@ -55,10 +55,13 @@ def bootstrap_intervals(
     losses: of each sample its loss [N] and what it counts in the mean [N]; None leaves out ``loss``.
     Above 200,000 samples fewer resamples do, of which ``method`` says the number. roc_auc and
     average_precision have no interval where samples times classes are more than 7.5 million.
+    Nothing has an interval where all samples are of one group: how groups differ is unknown.
     A task of the user's is asked for its scores one resample at a time, 200 times; where it fails on a
     resample, which may lack a class, that one is left out.
     """
     unit = "samples" if resampler.groups is None else "groups"
+    if resampler.groups is not None and resampler.units < 2:
+        return Intervals({}, "all samples are of one group")
     if not isinstance(task, Classification | Multilabel | Regression):
         resamples = min(resamples, _OWN_TASKS)
         drawn = _one_by_one(task, predictions, targets, resampler, resamples)

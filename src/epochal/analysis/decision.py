@@ -110,7 +110,7 @@ def learn_decision(
     truth: Array = targets.cpu().numpy()
     temperature = None
     if calibrate:
-        logits = outputs.double().cpu().numpy()
+        logits = outputs.cpu().double().numpy()
         if logits.shape[1] == 1 and truth.ndim == 1:  # one logit for two classes
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
         temperature = fit_temperature(logits, truth)

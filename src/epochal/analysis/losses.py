@@ -38,7 +38,7 @@ def sample_losses(
             if len(outputs) > _MOST_ONE_BY_ONE and not patient:
                 return None
             rows = zip(torch.split(outputs, 1), torch.split(targets, 1), strict=True)
-            losses = torch.stack([task.loss(*row) for row in rows]).double().cpu().numpy()
+            losses = torch.stack([task.loss(*row) for row in rows]).cpu().double().numpy()
     if counts is None:
         counts = np.ones(len(losses))
     total = counts.sum()
@@ -55,7 +55,7 @@ def _at_once(task: Task, outputs: Tensor, targets: Tensor) -> Floats | None:
     values = type(task)(replace(task.context, criterion=each)).loss(outputs, targets)
     if len(values) != len(outputs):
         return None
-    found: Floats = values.reshape(len(values), -1).double().mean(dim=1).cpu().numpy()
+    found: Floats = values.reshape(len(values), -1).cpu().double().mean(dim=1).numpy()
     return found
 
 
@@ -63,6 +63,6 @@ def _class_weights(task: Task, targets: Tensor) -> Floats | None:
     """The weight of each sample's class, where a criterion divides by their sum."""
     criterion = task.context.criterion
     if isinstance(criterion, nn.CrossEntropyLoss | nn.NLLLoss) and criterion.weight is not None:
-        weights: Floats = criterion.weight.double().cpu().numpy()[targets.cpu().numpy()]
+        weights: Floats = criterion.weight.cpu().double().numpy()[targets.cpu().numpy()]
         return weights
     return None

@@ -107,7 +107,8 @@ def mcnemar(correct_a: Array, correct_b: Array) -> float:
 def delong(scores_a: Array, scores_b: Array, targets: Array) -> DeLong:
     """Compare two areas under ROC curves of the same samples.
 
-    scores_a, scores_b: float [N]. targets: bool or 0 and 1, [N], both kinds among them.
+    scores_a, scores_b: float [N]. targets: bool or 0 and 1, [N], both kinds among them. With a single
+    sample of one kind nothing is known of the variance: interval and p-value are NaN.
     DeLong, DeLong & Clarke-Pearson, Biometrics 44, 1988, by the midranks of Sun & Xu, IEEE Signal Processing
     Letters 21, 2014.
     """
@@ -138,7 +139,7 @@ def _structural_components(scores: Array, positive: Array) -> tuple[Array, Array
 
 
 def _variance_of_mean(values: Array) -> float:
-    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else math.nan
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

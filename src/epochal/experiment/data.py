@@ -173,7 +173,8 @@ def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
 def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console) -> Data:
     """All samples of other data as a test split, with the statistics and the classes of a run.
 
-    path: what the run's source reads: a folder, a table, an array file. Raises RequestError where the
+    path: what the run's source reads: a folder, a table, an array file. Its columns may stand in another
+    order, and its images have other channels: they are read as the run's were. Raises RequestError where the
     source reads from no path, DataError where the data has targets that the run does not know.
     """
     component = config.data.source
@@ -181,9 +182,16 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
         mend = "other data can be given for " + ", ".join(_PATH_OF)
         raise RequestError(Problem(f"its source '{component.name}' reads from no path", str(run.path), mend))
     arguments = component.arguments | {_PATH_OF[component.name]: str(path.expanduser().absolute())}
+    facts = config.derived or {}
+    if component.name == "table":
+        arguments.pop("split", None)
+    if facts.get("image_files"):
+        arguments["channels"] = facts["channels"]
+    elif component.name == "table":
+        arguments["features"] = facts["features"]
     moved = Component.model_validate({"name": component.name, **arguments})
     source = build_source(moved, task_class(config.task).target)
-    source = _renumbered(source, tuple((config.derived or {})["names"]), path)
+    source = _renumbered(source, tuple(facts["names"]), path)
     prepare = build_prepare(config.data.prepare)
     samples = _prepared(source, prepare, config, console)
     statistics = load_statistics(run)

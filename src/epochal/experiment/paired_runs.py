@@ -15,7 +15,7 @@ from epochal.errors import EpochalError
 from epochal.experiment.restore import load_run_config, task_of_run
 from epochal.run.run import Run
 from epochal.tasks.classification import Classification
-from epochal.tasks.tables import arrays_of
+from epochal.tasks.tables import arrays_of, read_predictions
 from epochal.tasks.task import Task
 
 _RESAMPLES = 2000
@@ -69,21 +69,13 @@ def read_samples(run: Run, split: str) -> Samples | str:
     try:
         described = Run(run.path / "folds" / "1") if split == "pooled" else run
         task = task_of_run(load_run_config(described), described)
-        table = pl.read_csv(path, infer_schema=False).with_columns(pl.col("INDEX").cast(pl.Int64))
+        table = read_predictions(path)
         table = table.sort([name for name in ("INDEX", "FOLD") if name in table.columns], maintain_order=True)
-        predictions, targets = arrays_of(table.with_columns(_numbers(table)), task.target, task.names)
+        predictions, targets = arrays_of(table, task.target, task.names)
     except (EpochalError, OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         return f"the predictions of {run.path} can't be read: {str(error).splitlines()[0]}"
     known = [name for name in table.columns if name == "TARGET" or name.startswith("TARGET_")]
     return Samples(table.select("INDEX", "FILENAME", *known), task, predictions, targets)
-
-
-def _numbers(table: pl.DataFrame) -> list[pl.Expr]:
-    """The columns of numbers among texts; names of classes that look like numbers stay texts."""
-    columns = [name for name in table.columns if name.startswith("PROBABILITY_")]
-    if not columns:  # values
-        columns = [name for name in table.columns if name.startswith(("PREDICTION", "TARGET"))]
-    return [pl.col(name).cast(pl.Float64) for name in columns]
 
 
 def not_the_same(a: Samples, b: Samples) -> str:
@@ -104,7 +96,11 @@ def not_the_same(a: Samples, b: Samples) -> str:
 
 
 def paired_differences(a: Samples, b: Samples, scores: Sequence[str]) -> dict[str, PairedDifference]:
-    """The difference of each score of both: by bootstrap, McNemar (accuracy) or DeLong (binary AUC)."""
+    """The difference of each score of both: by bootstrap, McNemar (accuracy) or DeLong (binary AUC).
+
+    Samples that a repeated cross-validation tests several times are resampled together, and by bootstrap
+    alone: the other tests take each row for a sample of its own.
+    """
     count = len(a.targets)
     rows = np.arange(count)
     have = a.scores(rows).keys() & b.scores(rows).keys()
@@ -114,7 +110,9 @@ def paired_differences(a: Samples, b: Samples, scores: Sequence[str]) -> dict[st
 def _difference(a: Samples, b: Samples, score: str) -> PairedDifference:
     count = len(a.targets)
     rows = np.arange(count)
-    if isinstance(a.task, Classification) and score == "roc_auc" and len(a.task.names) == 2:
+    indices = a.keys["INDEX"].to_numpy()
+    once = len(np.unique(indices)) == count
+    if once and isinstance(a.task, Classification) and score == "roc_auc" and len(a.task.names) == 2:
         found = delong(b.predictions[:, 1], a.predictions[:, 1], a.targets)
         return PairedDifference(found.difference, found.low, found.high, found.p_value, "DeLong")
 
@@ -122,8 +120,9 @@ def _difference(a: Samples, b: Samples, score: str) -> PairedDifference:
         """The score of resampled rows; those of b are marked by numbers from ``count`` on."""
         return (a if marked[0] < count else b).scores(drawn).get(score, np.nan)
 
-    drawn = paired_bootstrap(of_rows, rows + count, rows, rows, resamples=a.resamples)
-    if isinstance(a.task, Classification) and score == "accuracy":
+    groups = None if once else indices
+    drawn = paired_bootstrap(of_rows, rows + count, rows, rows, groups, a.resamples)
+    if once and isinstance(a.task, Classification) and score == "accuracy":
         correct = [each.predictions.argmax(axis=1) == each.targets for each in (a, b)]
         return PairedDifference(drawn.difference, drawn.low, drawn.high, mcnemar(*correct), "McNemar")
     return PairedDifference(drawn.difference, drawn.low, drawn.high, drawn.p_value, "paired bootstrap")

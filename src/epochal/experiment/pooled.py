@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from epochal.analysis.assessment import assess
+from epochal.data.folds import groups_of
 from epochal.data.manifest import Manifest
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
@@ -19,7 +20,7 @@ from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
-from epochal.tasks.tables import arrays_of
+from epochal.tasks.tables import arrays_of, read_predictions
 
 LABEL = "pooled"
 
@@ -33,7 +34,7 @@ def write_pooled(
     """
     scores = [_test_scores(fold) for fold in folds]
     tables = [
-        fold.predictions("test").with_columns(pl.lit(number, pl.Int64).alias("FOLD"))
+        read_predictions(fold.folder.predictions("test")).with_columns(pl.lit(number, pl.Int64).alias("FOLD"))
         for number, fold in enumerate(folds, start=1)
     ]
     table = pl.concat(tables).sort("INDEX", "FOLD")
@@ -72,7 +73,8 @@ def _pooled(
     scores = task.scores(predictions, targets)
     # a sample that several repeats test is one, and so is a group
     rows = table["INDEX"].to_numpy()
-    groups = rows if manifest.groups is None else manifest.groups.gather(rows).to_numpy()
+    kept_together = groups_of(config.data.split, manifest)
+    groups = rows if kept_together is None else kept_together[rows]
     columns = None if manifest.columns is None else manifest.columns[rows]
     found = assess(task, predictions, targets, config.evaluation, config.seed, groups=groups, columns=columns)
     for kind, curve in task.curves(predictions, targets).items():

@@ -18,6 +18,7 @@ from epochal.analysis.subgroups import check_subgroups
 from epochal.console import log
 from epochal.data.batch import Batch
 from epochal.data.batches import Batches, Pool
+from epochal.data.folds import groups_of
 from epochal.data.manifest import Array, Manifest
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.errors import ConfigError, Problem
@@ -201,7 +202,7 @@ def _assessed(
 ) -> dict[str, Any]:
     """Intervals, calibration, scores at thresholds, subgroups; a warning for those that are too small."""
     evaluation = experiment.config.evaluation
-    groups = None if manifest.groups is None else manifest.groups.gather(outcome.samples).to_numpy()
+    groups = groups_of(experiment.config.data.split, manifest)
     columns = None
     if evaluation.subgroups and manifest.columns is not None:
         columns = manifest.columns.select(evaluation.subgroups)[outcome.samples.tolist()]
@@ -212,10 +213,12 @@ def _assessed(
         evaluation,
         experiment.config.seed,
         decision=decision,
-        groups=groups,
+        groups=None if groups is None else groups[outcome.samples],
         columns=columns,
         losses=sample_losses(experiment.task, outputs, targets) if evaluation.resamples else None,
     )
+    if not found.get("intervals", True):
+        log.warning(f"{label}: its scores have no intervals: {found['interval_method']}")
     for name, values in found.get("subgroups", {}).items():
         small = [f"{value} ({each['samples']})" for value, each in values.items() if each["too_small"]]
         if small:

@@ -20,6 +20,7 @@ _NOT_SETTINGS = ("derived", "name")
 def data(record: Record, pictures: Pictures) -> dict[str, Any]:
     """Counts of each split and class, samples, statistics of the training split, findings of the checks."""
     facts = record.derived
+    settings: Json = record.config.get("data") or {}
     samples: Json = facts.get("samples") or {}
     names = [str(name) for name in facts.get("names") or ()]
     counts = _counts(record, names)
@@ -37,7 +38,8 @@ def data(record: Record, pictures: Pictures) -> dict[str, Any]:
         "samples": [(name, embed_samples(found)) for name, found in pictures.classes.items()],
         "note": pictures.note,
         "statistics": _statistics(record),
-        "checked": bool(record.inspection),
+        "checked": bool(record.inspection) and settings.get("checks") != "off",
+        "unchecked": settings.get("checks") == "off",
         "findings": [
             {
                 **finding,

@@ -45,7 +45,8 @@ class Record:
     """One run folder, or the parent of a cross-validation.
 
     config, config_text: ``config.yaml``. history: ``metrics.jsonl``. results: headline split first.
-    log: the last line of ``run.log`` without its time. inspection: ``inspect.json``.
+    log: the last line of ``run.log`` without its time. inspection: ``inspect.json``, of a parent that of
+    its first fold.
     crossval, fold_roc: ``crossval.json`` and ``curves/roc_folds.csv`` of a parent.
     best_epoch: by the monitor, from 1; None without an epoch.
     predicted: samples of each class in the predictions of a split, by split, where targets are classes.
@@ -108,7 +109,7 @@ def read_record(run: Run) -> Record:
         environment=environment,
         history=history,
         statistics=_json(folder.statistics),
-        inspection=_json(folder.inspection),
+        inspection=_json(folder.inspection) or _json(first.inspection),
         crossval=crossval,
         log=_last_line(folder.log),
         results=results,

@@ -28,7 +28,7 @@ def overall_table(record: Record) -> dict[str, Any]:
     ordered = main_scores(dict.fromkeys(name for scores in overall for name in scores), len(names))
     rows = [(name, [cell(result.scores, name) for result in results]) for name in ordered]
     low, high = _scale([found for _, cells in rows for found in cells])
-    methods = [result.scores["interval_method"] for result in results if result.scores.get("interval_method")]
+    methods = [result.scores["interval_method"] for result in results if result.scores.get("intervals")]
     return {
         "splits": [(result.name, samples_of(record, result)) for result in results],
         "rows": [(name, [_placed(found, low, high) for found in cells]) for name, cells in rows],
@@ -77,7 +77,10 @@ def _placed(found: dict[str, Any] | None, low: float, high: float) -> dict[str, 
 
 
 def _threshold(split: str, found: Json) -> dict[str, Any]:
-    return {"split": split, **found, "scores": main_scores(found.get("overall", {}), 6)}
+    value = found["value"]
+    if isinstance(value, dict):  # of labels, one each
+        value = ", ".join(f"{name} {number(each)}" for name, each in value.items())
+    return {"split": split, **found, "value": value, "scores": main_scores(found.get("overall", {}), 6)}
 
 
 def class_table(result: SplitResult) -> dict[str, Any] | None:

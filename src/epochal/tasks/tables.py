@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
 from epochal.data.manifest import Array, TargetKind
 from epochal.errors import DataError, Problem
+
+
+def read_predictions(path: Path) -> pl.DataFrame:
+    """A table of predictions as it was written: names of classes that look like numbers stay texts."""
+    table = pl.read_csv(path, infer_schema=False)
+    columns = [name for name in table.columns if name.startswith("PROBABILITY_")]
+    if not columns:  # values
+        columns = [name for name in table.columns if name.startswith(("PREDICTION", "TARGET"))]
+    numbers = [table[name].cast(pl.Float64, strict=False) for name in columns]
+    whole = [values for values in numbers if values.null_count() == table[values.name].null_count()]
+    return table.with_columns(pl.col("INDEX").cast(pl.Int64), *whole)
 
 
 def arrays_of(table: pl.DataFrame, kind: TargetKind, names: tuple[str, ...]) -> tuple[Array, Array]:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from epochal.console import Console
 from epochal.data.manifest import Array, Manifest, Source
-from epochal.data.sources import build_source
 from epochal.errors import EpochalError, Problem, RequestError
+from epochal.experiment.data import read_data
 from epochal.experiment.restore import load_run_config
 from epochal.report.page import comparison_page, run_page
 from epochal.report.pdf import print_pdf, require_browser
@@ -21,7 +22,6 @@ from epochal.report.record import Record, read_record
 from epochal.run.catalog import find_run
 from epochal.run.durable import write_text
 from epochal.run.run import Run
-from epochal.tasks.build import task_class
 
 _EACH = 8  # samples of a class
 _MOST_CLASSES = 20
@@ -80,8 +80,8 @@ def _pictures(record: Record) -> Pictures:
     if record.derived.get("kind") != "image":
         return Pictures()
     try:
-        config = load_run_config(record.run)
-        source = build_source(config.data.source, task_class(config.task).target)
+        # without what the run left out: its rows are numbered so
+        source = read_data(load_run_config(record.run), Console(quiet=True)).source
     except EpochalError:
         return Pictures(note="No samples are shown: the data could not be read where the report was made.")
     if source.digest[:16] != record.derived.get("data_digest"):

@@ -86,6 +86,47 @@ def test_every_planted_fault_of_a_class_table_is_found(tmp_path: Path) -> None:
         look(tmp_path, source, judge=True)
 
 
+@pytest.mark.parametrize(
+    ("names", "alike"),
+    [(("1", "-1"), False), (("A", "A-"), False), (("big cat", "Big_Cat"), True), (("a-b", "a b"), True)],
+)
+def test_labels_that_differ_by_a_sign_are_others(tmp_path: Path, names: tuple[str, str], alike: bool) -> None:
+    table = columns()
+    table["kind"] = [names[kind == "y"] for kind in table["kind"]]
+    pl.DataFrame(table).write_csv(tmp_path / "t.csv")
+    source = {"path": str(tmp_path / "t.csv"), "features": ["a", "b"], "split": "part", "target": "kind"}
+    assert set(found(look(tmp_path, source))) == ({"similar_labels"} if alike else set())
+
+
+def test_a_column_that_tells_one_of_several_labels(tmp_path: Path) -> None:
+    table = columns(4000)
+    generator = np.random.default_rng(1)
+    table["old"], table["ill"] = generator.integers(0, 2, (2, 4000)).tolist()
+    table["age"] = (np.array(table["old"]) * 50 + generator.random(4000) * 40).tolist()
+    pl.DataFrame(table).write_csv(tmp_path / "t.csv")
+    source = {"path": str(tmp_path / "t.csv"), "target": ["old", "ill"], "split": "part"}
+    (finding,) = look(tmp_path, source, "task=multilabel").findings
+    assert (finding.kind, "'age'" in finding.what, finding.count) == ("telling_column", True, 1)
+
+
+def test_a_number_of_its_own_hides_no_copy(tmp_path: Path) -> None:
+    table = columns()
+    for name in ("a", "b", "kind"):
+        table[name][7] = table[name][0]  # in val, in train
+    table["id"] = list(range(200))
+    pl.DataFrame(table).write_csv(tmp_path / "t.csv")
+    source = {"path": str(tmp_path / "t.csv"), "features": ["id", "a", "b"], "split": "part"}
+    faults = found(look(tmp_path, {**source, "target": "kind"}))
+    assert faults["same_sample"].rows == (0,)
+
+
+def test_without_checks_a_table_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pl.DataFrame(columns()).write_csv(tmp_path / "t.csv")
+    monkeypatch.setattr("epochal.data.check.reading.read_table", lambda *_: pytest.fail("read for checks"))
+    source = {"path": str(tmp_path / "t.csv"), "target": "kind"}
+    assert len(look(tmp_path, source, "data.checks=off").source.manifest) == 200
+
+
 def test_leaving_rows_of_a_table_out_mends_it(tmp_path: Path) -> None:
     table = columns()
     table["dose"][40:140] = [None] * 100  # more than one message shows

@@ -61,6 +61,8 @@ def _same_pictures(subject: Subject, places: Array, facts: FileFacts, drawn: boo
 
 def _same_samples(subject: Subject, places: Array, array: Array, drawn: bool) -> list[Finding]:
     """Equal arrays: an error where they are many and can't be equal by chance."""
+    if subject.source.kind == "vector":  # a copy may have a number of its own
+        array = array[:, [not _is_number(column) for column in array.T]]
     values = array.reshape(len(array), -1)
     if subject.source.kind == "vector" and not _is_varied(values):
         return []  # few values make many equal rows
@@ -78,6 +80,11 @@ def _same_samples(subject: Subject, places: Array, array: Array, drawn: bool) ->
         if len(rows) <= _BY_CHANCE * (places > 1).sum():
             found = _leak(subject, places, equal, "same_sample", "the same values", "warning", drawn)
     return [found] if found else []
+
+
+def _is_number(column: Array) -> bool:
+    """Whether a column [N] numbers the rows: integers, each another one."""
+    return bool((column == np.round(column)).all()) and len(np.unique(column)) == len(column)
 
 
 def _is_varied(values: Array) -> bool:

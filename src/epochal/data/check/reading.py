@@ -68,7 +68,7 @@ def read_source(
     own_channels = checked and component.name in ("folder", "table") and _auto_channels(component)
     if own_channels:  # every header is read below: the source need not do it
         component = Component.model_validate({"name": component.name, **component.arguments, "channels": 3})
-    if component.name == "table":
+    if component.name == "table" and (checked or exclude is not None):
         reading = _read_table(component, target_kind, exclude, checked)
     else:
         reading = _read_other(component, target_kind, exclude)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from epochal.data.manifest import Array
 
 _BYTES_AT_A_TIME = 1 << 25
 _PAIRS_AT_A_TIME = 1 << 22
+_AT_A_TIME = 1 << 14  # pictures, or pairs of them, whose thumbnails are compared
 _BANDS = 6
 _BITS_APART = 8
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -71,20 +73,32 @@ def alike(thumbnails: Array) -> Array:
     is missed. Their thumbnails must then agree within a few gray levels, and within 8 % of the contrast.
     Pictures almost without contrast are like any other such, and are left out.
     """
-    contrast = thumbnails.reshape(len(thumbnails), -1).std(axis=1) if len(thumbnails) else np.zeros(0)
+    blocks = [thumbnails[start : start + _AT_A_TIME] for start in range(0, len(thumbnails), _AT_A_TIME)]
+    flat = [block.reshape(len(block), -1) for block in blocks]
+    mean = np.concatenate([np.zeros(0), *(block.mean(axis=1) for block in flat)])
+    contrast = np.concatenate([np.zeros(0), *(block.std(axis=1) for block in flat)])
     usable = np.flatnonzero(contrast >= _LEAST_CONTRAST)
     if len(usable) < 2:
         return np.zeros((0, 2), np.int64)
-    pairs = usable[_candidates(picture_hashes(thumbnails[usable]))]
-    good = np.zeros(len(pairs), np.bool_)
-    step = 1 << 14
-    for start in range(0, len(pairs), step):
-        first, second = pairs[start : start + step].T
-        difference = thumbnails[first].astype(np.float32) - thumbnails[second]
-        apart = np.sqrt((difference**2).reshape(len(first), -1).mean(axis=1))
-        least = np.minimum(contrast[first], contrast[second])
-        good[start : start + step] = (apart <= _APART) & (apart <= _APART_OF_CONTRAST * least)
-    return pairs[good]
+    hashes = np.concatenate([picture_hashes(block) for block in blocks])
+    found = [np.zeros((0, 2), np.int64)]
+    for near in _candidates(hashes[usable]):
+        pairs = usable[near]
+        pairs = pairs[np.abs(np.diff(mean[pairs], axis=1)[:, 0]) <= _APART]  # else they are further apart
+        for start in range(0, len(pairs), _AT_A_TIME):
+            some = pairs[start : start + _AT_A_TIME]
+            apart = _distance(thumbnails, some)
+            least = contrast[some].min(axis=1)
+            found.append(some[(apart <= _APART) & (apart <= _APART_OF_CONTRAST * least)])
+    pairs = np.concatenate(found)
+    return pairs[np.lexsort(pairs.T[::-1])]
+
+
+def _distance(thumbnails: Array, pairs: Array) -> Array:
+    """The root of the mean squared difference of each pair's values."""
+    first, second = pairs.T
+    difference = thumbnails[first].astype(np.float32) - thumbnails[second]
+    return np.asarray(np.sqrt((difference**2).reshape(len(pairs), -1).mean(axis=1)))
 
 
 def joined(count: int, pairs: Array) -> Array:
@@ -106,12 +120,15 @@ def _gray(thumbnails: Array) -> Array:
     return np.asarray(thumbnails.astype(np.float32) @ _LUMA)
 
 
-def _candidates(hashes: Array) -> Array:
-    """int64 [P, 2]: pairs of hashes that are equal in one of six parts and nearly so in the others."""
+def _candidates(hashes: Array) -> Iterator[Array]:
+    """Blocks of pairs [P, 2] of hashes that are equal in one of six parts and nearly so in the others.
+
+    Each pair comes once. All in one block would fill memory where many pictures are much alike.
+    """
     edges = np.linspace(0, 64, _BANDS + 1).astype(int)
-    found = [np.zeros((0, 2), np.int64)]
-    for low, high in pairwise(edges.tolist()):
-        part = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
+    masks = [np.uint64((1 << high) - (1 << low)) for low, high in pairwise(edges.tolist())]
+    for number, mask in enumerate(masks):
+        part = hashes & mask
         order = np.argsort(part, kind="stable")
         starts = np.flatnonzero(np.diff(part[order], prepend=part[order[0]] + np.uint64(1)))
         for rows in np.split(order, starts[1:]):
@@ -121,5 +138,7 @@ def _candidates(hashes: Array) -> Array:
                 apart = np.bitwise_count(hashes[some, None] ^ hashes[rows])
                 here, there = np.nonzero(apart <= _BITS_APART)
                 near = np.column_stack([some[here], rows[there]])
-                found.append(near[near[:, 0] < near[:, 1]])
-    return np.unique(np.concatenate(found), axis=0)
+                near = near[near[:, 0] < near[:, 1]]
+                differing = hashes[near[:, 0]] ^ hashes[near[:, 1]]
+                seen = [(differing & earlier) == 0 for earlier in masks[:number]]
+                yield near[~np.any(seen, axis=0)] if seen else near

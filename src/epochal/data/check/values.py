@@ -18,6 +18,7 @@ _FAR = 10.0
 """Interquartile ranges from the middle half beyond which a target is an outlier; boxplots call 3 far."""
 _BY_CHANCE = 1e-9
 _DISTINCT = 10
+_SOME = 1000
 _SHOWN = 5
 
 
@@ -27,11 +28,12 @@ def find_oddities(subject: Subject, split: Split) -> list[Finding]:
 
 
 def _labels(subject: Subject) -> list[Finding]:
-    """Names of classes or labels that differ in case, spaces or hyphens alone."""
+    """Names of classes or labels that differ in case, or in spaces or hyphens between words, alone."""
     manifest = subject.source.manifest
     alike: dict[str, list[str]] = defaultdict(list)
     for name in manifest.names:
-        plain = re.sub(r"[\s_-]+", " ", name.casefold()).strip()
+        # a hyphen at an end says something: -1 and 1, A and A-
+        plain = re.sub(r"(?<=\w)[\s_-]+(?=\w)", " ", name.casefold().strip())
         alike[plain].append(name)
     found = []
     for names in alike.values():
@@ -133,9 +135,11 @@ def _features(subject: Subject, split: Split) -> list[Finding]:
         if _tells(values.astype(np.float64), source.manifest.targets, source.manifest.target_kind)
     ]
     if telling:
-        means = "order the targets without a mistake"
-        if source.manifest.target_kind == "class":
-            means = "tell the classes apart without a mistake (AUC 1)"
+        means = {
+            "class": "tell the classes apart without a mistake (AUC 1)",
+            "labels": "tell a label from the others without a mistake (AUC 1)",
+            "value": "order the targets without a mistake",
+        }[source.manifest.target_kind]
         what = f"columns that alone {means}: {_listed(telling)}"
         mend = "leave out what is not known before the target is (source.features)"
         # where there is no other column, learning from this one is what is asked for
@@ -145,10 +149,12 @@ def _features(subject: Subject, split: Split) -> list[Finding]:
 
 
 def _tells(values: Array, targets: Array, kind: str) -> bool:
-    """Whether a column orders the targets without a mistake, and not by chance."""
-    if kind == "class":
-        return _separates(values, targets)
-    return kind == "value" and any(_monotone(values, column) for column in targets.T)
+    """Whether a column orders the targets, or one of them, without a mistake, and not by chance."""
+    columns = targets[:, None].T if kind == "class" else targets.T
+    found = _monotone if kind == "value" else _separates
+    orders = _is_monotone if kind == "value" else _lie_apart
+    some = slice(None, None, max(1, len(values) // _SOME))  # what orders all, orders these; few columns do
+    return any(orders(values[some], column[some]) and found(values, column) for column in columns)
 
 
 def _separates(values: Array, classes: Array) -> bool:
@@ -156,21 +162,29 @@ def _separates(values: Array, classes: Array) -> bool:
 
     Under random order this has the probability of k! · ∏ nₖ! / N!, which must be tiny.
     """
-    order = np.argsort(values, kind="stable")
-    ranked, labels = values[order], classes[order]
-    borders = np.flatnonzero(labels[1:] != labels[:-1])
+    if not _lie_apart(values, classes):
+        return False
     sizes = np.bincount(classes)
     sizes = sizes[sizes > 0]
-    if len(borders) != len(sizes) - 1 or (ranked[borders] == ranked[borders + 1]).any():
-        return False
     logarithm = math.lgamma(len(sizes) + 1) + sum(math.lgamma(size + 1) for size in sizes.tolist())
     return logarithm - math.lgamma(len(classes) + 1) < math.log(_BY_CHANCE)
 
 
+def _lie_apart(values: Array, classes: Array) -> bool:
+    order = np.argsort(values, kind="stable")
+    ranked, labels = values[order], classes[order]
+    borders = np.flatnonzero(labels[1:] != labels[:-1])
+    return len(borders) == len(np.unique(classes)) - 1 and bool((ranked[borders] < ranked[borders + 1]).all())
+
+
 def _monotone(values: Array, targets: Array) -> bool:
-    """Whether the target never falls, or never rises, with the value, and equal values have equal targets."""
-    if len(np.unique(targets)) < _DISTINCT or len(np.unique(values)) < _DISTINCT:
-        return False
+    """Whether the target never falls, or never rises, with the value, and both have many values."""
+    many = len(np.unique(targets)) >= _DISTINCT and len(np.unique(values)) >= _DISTINCT
+    return many and _is_monotone(values, targets)
+
+
+def _is_monotone(values: Array, targets: Array) -> bool:
+    """Equal values have equal targets, too."""
     order = np.lexsort((targets, values))
     steps, changes = np.diff(values[order]), np.diff(targets[order])
     if (changes[steps == 0] != 0).any():
