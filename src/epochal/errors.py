@@ -73,7 +73,10 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """A mend that names the nearest candidates, or lists them where none is near and they are few."""
     known = sorted({str(candidate) for candidate in candidates})
     by_lower = {name.lower(): name for name in known}
-    near = [by_lower[match] for match in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6)]
+    near = [name for name in known if name.endswith(f".{word}")][:3]  # the end of a dotted key
+    near = near or [
+        by_lower[match] for match in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6)
+    ]
     if near:
         return "did you mean " + _join([f"'{name}'" for name in near]) + "?"
     if known and len(known) <= 20:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from epochal.data.batch import Batch
-from epochal.engine.not_finite import explain, sample_list
+from epochal.engine.not_finite import explain, explain_data, sample_list
 from epochal.tasks.classification import Classification
 from epochal.tasks.regression import Regression
 from epochal.tasks.task import Task, TaskContext
@@ -93,7 +93,7 @@ def classification(criterion: Criterion | None = None) -> Task:
 
 
 def explained(model: nn.Module, batch: Batch, task: Task | None = None) -> str:
-    return explain(model, task or classification(), batch, nullcontext, name)
+    return explain_data(batch, name) or explain(model, task or classification(), batch, nullcontext, name)
 
 
 @pytest.fixture
@@ -272,4 +272,4 @@ def test_hooks_are_gone_after_a_forward_pass_that_fails(inputs: Tensor) -> None:
 
 
 def test_the_list_of_samples_names_all(inputs: Tensor) -> None:
-    assert sample_list(batch_of(inputs), name) == "the batch: 10.png, 11.png, 12.png, 13.png"
+    assert sample_list(batch_of(inputs).samples.tolist(), name) == "the batch: 10.png, 11.png, 12.png, 13.png"

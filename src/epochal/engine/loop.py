@@ -104,7 +104,8 @@ def fit(
                     clock.lap("logging")
                     if left:
                         interruption.check()
-        except RewoundError:  # the state is an earlier one
+        except RewoundError:  # the state is an earlier one, at a step's boundary
+            state.forget_gradients()
             continue
         clock.lap("data")
         clock.wait(compute.device)

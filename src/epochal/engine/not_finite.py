@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, is_dataclass
 from typing import Any
@@ -20,17 +20,24 @@ Autocast = Callable[[], AbstractContextManager[object]]
 _SHOWN = 8
 
 
-def explain(model: nn.Module, task: Task, batch: Batch, autocast: Autocast, names: Names) -> str:
-    """What made the loss of this batch NaN or infinite, in words that continue a sentence.
+def explain_data(batch: Batch, names: Names) -> str:
+    """Which inputs or targets of a batch are NaN or infinite, in a sentence; empty where none are.
 
-    Called after the forward pass that gave the loss and before the optimiser's step. Inputs and targets are
-    looked at first; then the forward pass is repeated in the mode that the model is in, and every module's
-    output is looked at. Buffers and generators stay as they are.
     names: the name of a sample from its row in the manifest.
     """
     for what, values in (("inputs", batch.inputs), ("targets", batch.targets)):
         if rows := _rows_not_finite(values, len(batch)):
             return f"the {what} of {_named(rows, batch, names)} are not finite"
+    return ""
+
+
+def explain(model: nn.Module, task: Task, batch: Batch, autocast: Autocast, names: Names) -> str:
+    """What made the loss of this batch of finite data NaN or infinite, in words that continue a sentence.
+
+    Called after the forward pass that gave the loss and before the optimiser's step: the forward pass is
+    repeated in the mode that the model is in, and every module's output is looked at. Of several processes
+    all call it, for norms compute together. Buffers and generators stay as they are.
+    """
     with forked_generators(batch.inputs.device), torch.no_grad():
         found = _forward(model, task, batch, autocast)
     if found.culprit is not None:
@@ -44,9 +51,9 @@ def explain(model: nn.Module, task: Task, batch: Batch, autocast: Autocast, name
     return f"{largest}; the loss is not{place}"
 
 
-def sample_list(batch: Batch, names: Names) -> str:
+def sample_list(rows: Iterable[int], names: Names) -> str:
     """The names of all samples of a batch, in a line."""
-    return "the batch: " + ", ".join(names(row) for row in batch.samples.tolist())
+    return "the batch: " + ", ".join(names(row) for row in dict.fromkeys(rows))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from epochal.engine.sharding import is_sharded
-from epochal.errors import EpochalError, Problem, RunError
+from epochal.errors import ConfigError, EpochalError, Problem, RunError
 
 ResultT = TypeVar("ResultT")
 
@@ -123,14 +123,23 @@ def is_one_of_several() -> bool:
 
 
 @contextmanager
-def join() -> Iterator[Processes]:
-    """Meet the other processes, as the environment that torchrun gives says where; alone without one."""
+def join(device: str) -> Iterator[Processes]:
+    """Meet the other processes, as the environment that torchrun gives says where; alone without one.
+
+    device: ``compute.device``; unless it is the CPU, each process of a machine takes a GPU of its own.
+    """
     if not is_one_of_several():
         yield ALONE
         return
-    gpu = torch.cuda.is_available()
+    gpu = torch.cuda.is_available() and not device.startswith("cpu")
     if gpu:
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        place, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+        if place >= count:
+            mend = f"start {count} processes, or use compute.device=cpu"
+            raise ConfigError(
+                Problem(f"there are more processes than GPUs, {count}", "compute.processes", mend)
+            )
+        torch.cuda.set_device(place)
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpu else "gloo", timeout=_PATIENCE)
     try:
         yield Processes(dist.get_rank(), dist.get_world_size())

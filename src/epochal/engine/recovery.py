@@ -10,8 +10,7 @@ from torch import Tensor
 
 from epochal.console import log
 from epochal.data.batch import Batch
-from epochal.engine.not_finite import explain, sample_list
-from epochal.engine.sharding import is_sharded
+from epochal.engine.not_finite import explain, explain_data, sample_list
 from epochal.engine.state import TrainState
 from epochal.errors import Problem, RunError
 from epochal.inference.evaluate import Autocast
@@ -57,6 +56,11 @@ class Recovery:
         """Whether a GPU may begin with gradients before it is known that the loss is finite."""
         return self._on_nan != "skip"
 
+    @property
+    def takes_all(self) -> bool:
+        """Whether no batch is ever left out."""
+        return self._on_nan == "stop"
+
     def leaves_out(self, state: TrainState) -> bool:
         """Whether the batch at hand is one that training went back for."""
         counters = state.counters
@@ -68,22 +72,27 @@ class Recovery:
             self._buffers = [buffer.clone() for buffer in state.model.buffers()]
 
     def handle(self, state: TrainState, batch: Batch, loss: Tensor) -> None:
-        """Returns where the batch is left out.
+        """Returns where the batch is left out; every one of several processes calls it.
 
         RunError where training stops, RewoundError where it goes back.
         """
-        counters = state.counters
-        what = f"the loss became {float(loss):g} at step {counters.step + 1} (epoch {counters.epoch + 1})"
+        counters, gather = state.counters, state.processes.gather
         bad = not bool(torch.isfinite(loss))
-        own = ""
-        if bad or is_sharded(state.model):  # of a model in parts, every process computes at once
+        own = explain_data(batch, self._names) if bad else ""
+        everyone = gather((bad, float(loss), own, batch.samples.tolist()))
+        value = next(number for found, number, _, _ in everyone if found)
+        what = f"the loss became {value:g} at step {counters.step + 1} (epoch {counters.epoch + 1})"
+        in_data = next((text for _, _, text, _ in everyone if text), "")
+        reason = in_data
+        if not in_data:  # in every process: norms, and a model in parts, compute together
             own = explain(state.model, self._task, batch, self._autocast, self._names)
-        reason = next(text for told, text in state.processes.gather((bad, own)) if told)
-        log.error(f"{what}: {reason}; {sample_list(batch, self._names)}", extra={"file_only": True})
+            reason = next(text for found, text in gather((bad, own)) if found)
+        rows = [row for _, _, _, samples in everyone for row in samples]
+        log.error(f"{what}: {reason}; {sample_list(rows, self._names)}", extra={"file_only": True})
         self._in_a_row += 1
         if self._on_nan == "stop" or max(self._in_a_row, len(counters.left_out)) > _PATIENCE:
             times = "" if self._on_nan == "stop" else f", after {_PATIENCE} batches that were left out"
-            raise RunError(Problem(f"{what}{times}: {reason}", mend=_mend(batch)))
+            raise RunError(Problem(f"{what}{times}: {reason}", mend=_DROP if in_data else CALMER))
         if self._on_nan == "restore":
             self._go_back(state, f"{what}: {reason}")
         log.warning(f"{what}: {reason}; the batch is left out")
@@ -104,8 +113,3 @@ class Recovery:
         state.counters.left_out = left_out
         log.warning(f"{what}; back to step {state.counters.step}, the batch is left out")
         raise RewoundError
-
-
-def _mend(batch: Batch) -> str:
-    data = bool(torch.isfinite(batch.inputs).all() and torch.isfinite(batch.targets).all())
-    return CALMER if data else _DROP

@@ -39,7 +39,8 @@ def backward(
     if recovery.leaves_out(state):
         return torch.full((), torch.nan)
     recovery.before(state)
-    with without_sync(state.network, wanted=not last):
+    # the last batch shares the gradients of all, unless it is left out
+    with without_sync(state.network, wanted=not last and recovery.takes_all):
         with compute.autocast():
             outputs = task.forward(state.network, batch)
         outputs = outputs.float()
@@ -88,16 +89,17 @@ def finite_check(loss: Tensor) -> Callable[[], bool]:
 def optimizer_step(state: TrainState, gradient_clip: float | None) -> None:
     """Clip, step, forget the gradients, follow with the average and the schedule."""
     scaled = state.scaler.is_enabled()
-    if gradient_clip is not None:
+    # a scaler wants gradients; there are none where every batch was left out
+    if not scaled or any(each.grad is not None for each in state.model.parameters()):
+        if gradient_clip is not None:
+            if scaled:
+                state.scaler.unscale_(state.optimizer)
+            torch.nn.utils.clip_grad_norm_(state.model.parameters(), gradient_clip)
         if scaled:
-            state.scaler.unscale_(state.optimizer)
-        torch.nn.utils.clip_grad_norm_(state.model.parameters(), gradient_clip)
-    if scaled:
-        if any(each.grad is not None for each in state.model.parameters()):  # not where batches were left out
             state.scaler.step(state.optimizer)
             state.scaler.update()
-    else:
-        state.step_optimizer()
+        else:
+            state.step_optimizer()
     state.forget_gradients()
     state.counters.step += 1
     if state.ema is not None:

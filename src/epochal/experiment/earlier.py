@@ -33,7 +33,7 @@ def run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | No
         return None
     run = _newest_unfinished(experiment) if resume is True else _named(experiment, resume)
     if run.status == "finished":
-        return None
+        return run
     _warn_of_differences(run, experiment)
     return run
 
@@ -76,6 +76,10 @@ def _newest_unfinished(experiment: Experiment) -> Run:
         return found
     what = f"no unfinished run of '{config.name}' ({experiment.id})"
     mend = "leave --resume out to start one; a changed configuration is another experiment"
+    if any(run.id == experiment.id for run in runs):
+        what += ": it is finished"
+        mend = "leave --resume out to see its scores; --again trains it once more"
+        raise RequestError(Problem(what, mend=mend))
     if not unfinished:
         raise RequestError(Problem(what, mend=mend))
     newest = unfinished[0]

@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from epochal.analysis.assessment import assess
+from epochal.analysis.assessment import assess, reliability
+from epochal.analysis.decision import takes_temperature
+from epochal.analysis.mistakes import confused_pairs
 from epochal.data.folds import groups_of
 from epochal.data.manifest import Manifest
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.restore import task_of_run
+from epochal.plots.calibration import plot_calibration
 from epochal.plots.draw import draw_plots, read_curves
 from epochal.plots.folds import mean_roc, plot_mean_roc
 from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
+from epochal.tasks.classification import Classification
 from epochal.tasks.tables import arrays_of, read_predictions
 
 LABEL = "pooled"
@@ -77,13 +81,21 @@ def _pooled(
     groups = rows if kept_together is None else kept_together[rows]
     columns = None if manifest.columns is None else manifest.columns[rows]
     found = assess(task, predictions, targets, config.evaluation, config.seed, groups=groups, columns=columns)
-    for kind, curve in task.curves(predictions, targets).items():
+    curves = task.curves(predictions, targets)
+    if takes_temperature(task):
+        curves["calibration"] = reliability(task, predictions, targets)
+    if isinstance(task, Classification):
+        curves["confused"] = confused_pairs(predictions.argmax(axis=1), targets, task.names)
+    for kind, curve in curves.items():
         write_text(folder.curve(kind, LABEL), curve.write_csv())
     return {"samples": len(table), **scores.to_json(), **found}
 
 
 def _write_curves(folder: RunFolder, folds: Sequence[Run]) -> None:
     draw_plots(folder.curves, folder.plots, folder.history, splits=(LABEL,))
+    if folder.curve("calibration", LABEL).exists():
+        figure = plot_calibration(read_curves(folder.curve("calibration", LABEL)), LABEL)
+        save(figure, folder.plots / f"calibration_{LABEL}.png")
     found = {
         f"fold {number}": read_curves(fold.folder.curve("roc", "test"))
         for number, fold in enumerate(folds, start=1)

@@ -135,7 +135,7 @@ def _few(batches: Batches) -> Batches:
     """The first samples as one batch, of the size that batches have at most."""
     count = min(_FEW, batches.size, len(batches.rows))
     pool = replace(batches.pool, workers=0, buffers=Buffers())
-    return replace(batches, pool=pool, rows=batches.rows[:count], size=count)
+    return replace(batches, pool=pool, rows=batches.rows[:count], size=count, rank=0, processes=1)
 
 
 def _walk_schedule(experiment: Experiment, steps: int) -> None:

@@ -88,6 +88,8 @@ class ProfileHook(Hook):
         experiment, clock = self._experiment, self._clock
         compute = experiment.compute
         speed = f"{clock.samples_per_second:,.0f} samples/s"
+        if experiment.train.processes > 1:  # the others are not there any more
+            return speed
         with suppress(Exception), forked_generators(compute.device):  # a model may refuse to be copied
             timing = time_steps(experiment, compute.precision, compute.channels_last, _ROUNDS)
             floor = min(experiment.train.size, len(experiment.train.rows)) / timing.seconds

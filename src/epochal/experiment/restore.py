@@ -52,6 +52,9 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
 
     Raises RequestError where the run has no best checkpoint yet.
     """
+    if run.folds:
+        mend = f"name one of its folds, such as {run.folds[0]}; `epochal predict` takes all of them"
+        raise RequestError(Problem("a cross-validation has a model for each fold", str(run.path), mend))
     if not run.folder.best.exists():
         mend = f"it is {run.status}; it has one after its first epoch"
         raise RequestError(Problem("the run has no best checkpoint", str(run.path), mend))

@@ -34,9 +34,9 @@ def validation(experiment: Experiment, state: TrainState, interruption: Interrup
         with forked_generators(state.device):  # a model may draw in evaluation too
             found = collect(model, task, batches, experiment.compute.autocast)
         if processes.count > 1:
-            everyone = processes.gather([tensor[seen:] for tensor in found])
+            everyone = processes.gather([tensor[seen:].cpu() for tensor in found])
             outputs, targets, samples = map(torch.cat, zip(*everyone, strict=True))
-            found = outputs, targets, samples
+            found = outputs.to(state.device), targets.to(state.device), samples
         return processes.first(lambda: score(task, *found).scores)
 
     return validate

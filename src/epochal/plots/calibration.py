@@ -25,7 +25,7 @@ def plot_calibration(table: pl.DataFrame, split: str) -> Figure:
     curves = {str(name): rows for (name,), rows in table.group_by("CLASS", maintain_order=True)}
     figure = new_figure(5.2, 6.4)
     axes, counts = figure.subplots(2, 1, height_ratios=(4, 1), sharex=True)
-    dress(axes, f"reliability · {split}", "", "share that came true")
+    dress(axes, f"Reliability · {split}", "", "share that came true")
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (2, 3)))
     if len(curves) == 3:
         name = list(curves)[-1]

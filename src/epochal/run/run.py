@@ -87,11 +87,12 @@ class Run:
 
     def predictions(self, split: str = "test") -> pl.DataFrame:
         """INDEX, FILENAME, TARGET, PREDICTION and probabilities of one split."""
-        return pl.read_csv(
-            self.folder.predictions(split),
-            infer_schema_length=None,
-            schema_overrides={"FILENAME": pl.String},
-        )
+        path = self.folder.predictions(split)
+        texts = ["FILENAME"]
+        if any(name.startswith("PROBABILITY_") for name in pl.read_csv(path, n_rows=0).columns):
+            texts += ["TARGET", "PREDICTION"]  # classes, which may look like numbers
+        overrides = dict.fromkeys(texts, pl.String)
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)
 
     @property
     def folds(self) -> tuple[Run, ...]:

@@ -55,7 +55,9 @@ def crash_of(folder: RunFolder) -> str:
 
 
 def command_to_continue(folder: RunFolder) -> str:
-    """The command that continues a run, to be typed where it was started."""
+    """The command that continues a run or a cross-validation, to be typed where it was started."""
+    if (folder.path / "folds").is_dir():
+        return shlex.join(["epochal", "crossval", str(folder.config)])
     return shlex.join(["epochal", "train", str(folder.config), "--resume", str(folder.path)])
 
 

@@ -67,6 +67,9 @@ def evaluate(
     """
     found = find_run(run, Path(runs))
     config = load_run_config(found, (f"compute.device={device}",))
+    if found.folds:
+        mend = f"name one of its folds, such as {found.folds[0]}; their test scores are in crossval.json"
+        raise RequestError(Problem("a cross-validation has a model for each fold", str(found.path), mend))
     if not found.folder.best.exists():
         raise RequestError(
             Problem("the run has no best checkpoint yet", str(found.path), f"it is {found.status}")

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from epochal.console import Console
+from epochal.console import Console, log
 from epochal.data.check.findings import Finding
 from epochal.data.check.summary import SplitSummary, summarise
+from epochal.data.folds import FOLDS
 from epochal.data.statistics import Statistics, measure
 from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
@@ -93,6 +94,10 @@ def inspect(
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         experiment, text = read_experiment(config, overrides)
+        split = experiment.data.split
+        if split is not None and split.name in FOLDS and "fold" not in split.arguments:
+            log.info("of all folds, the first one is shown")
+            experiment, text = read_experiment(config, (*overrides, "data.split.fold=1"))
         with located(text):
             data = assemble_data(experiment, console, judge=False)
             found = _describe(experiment.name, data)

@@ -25,6 +25,8 @@ from epochal.run.run import Run
 
 Process = subprocess.Popen[bytes]
 
+LOST = 76
+"""The exit code of a process that could not reach another one: not the one to blame."""
 _GRACE = 8.0
 """Seconds in which processes end by themselves when one has ended, and again after SIGTERM."""
 _FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -61,11 +63,16 @@ def launch(order: Order, count: int) -> Run:
     with tempfile.TemporaryDirectory(prefix="epochal-") as scratch:
         training = start(order, Path(scratch), count)
         try:
-            with forwarding(lambda: [training]):
+            with forwarding(lambda: [training]) as passed_on:
                 _wait(training.processes)
         finally:
             end(training)
-        return result(training)
+        try:
+            return result(training)
+        except RunError:
+            if passed_on:  # before training could be interrupted, or at once by a second signal
+                raise Interrupted(passed_on[0]) from None
+            raise
 
 
 def start(order: Order, folder: Path, count: int, threads: int | None = None) -> Training:
@@ -112,29 +119,29 @@ def _free_port() -> int:
 
 
 @contextmanager
-def forwarding(trainings: Callable[[], list[Training]]) -> Iterator[None]:
+def forwarding(trainings: Callable[[], list[Training]]) -> Iterator[list[int]]:
     """Pass signals on to the first process of each training, which tells its others; a second one kills all.
 
-    trainings: those that run at the moment.
+    trainings: those that run at the moment. Gives the signals to stop that were passed on.
     """
+    passed_on: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield passed_on
         return
-    stopped = False
 
     def forward(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a handler's signature)
-        nonlocal stopped
-        if stopped and number != signal.SIGUSR1:
+        if passed_on and number != signal.SIGUSR1:
             for process in itertools.chain(*(training.processes for training in trainings())):
                 process.kill()
             return
-        stopped = stopped or number != signal.SIGUSR1
+        if number != signal.SIGUSR1:
+            passed_on.append(number)
         for training in trainings():
             training.processes[0].send_signal(number)
 
     before = {number: signal.signal(number, forward) for number in _FORWARDED}
     try:
-        yield
+        yield passed_on
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -168,7 +175,6 @@ def end(training: Training) -> None:
 def result(training: Training) -> Run:
     """The run of a training that has ended; raises what ``train`` raised, or RunError naming who died."""
     folder, processes = training.folder, training.processes
-    killed = [rank for rank, process in enumerate(processes) if (process.returncode or 0) < 0]
     path = folder / "result.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     if "run" in found:
@@ -176,7 +182,9 @@ def result(training: Training) -> Run:
     if "interrupted" in found:
         raise Interrupted(found["interrupted"])
     if found.get("lost") or not found:
-        who = killed or [rank for rank, process in enumerate(processes) if process.returncode]
+        codes = {rank: process.returncode for rank, process in enumerate(processes)}
+        alone = [rank for rank, code in codes.items() if code not in (0, LOST, -signal.SIGTERM)]
+        who = alone or [rank for rank, code in codes.items() if code]
         raise RunError(*(_ended(folder, rank, processes[rank].returncode) for rank in who[:1]))
     kind: type[EpochalError] = getattr(errors, found["kind"], RunError)
     raise kind(*(Problem(*each) for each in found["problems"]))

@@ -99,7 +99,7 @@ def _run(loaded: ExperimentConfig, text: ConfigText, request: _Request) -> Run:
     """What ``train`` does in one process, with all that it needs let go of at the end."""
     with ExitStack() as stack:
         stack.enter_context(ignoring(signal.SIGUSR1))  # there is nothing to save yet
-        processes = stack.enter_context(join())
+        processes = stack.enter_context(join(loaded.compute.device))
         console = stack.enter_context(Console(quiet=request.quiet or not processes.leads).messages())
         with located(text):
             experiment = assemble(loaded, console)

@@ -14,6 +14,7 @@ from typing import Any
 from epochal.engine.processes import lost_connection
 from epochal.errors import EpochalError, Interrupted
 from epochal.run.durable import write_json
+from epochal.verbs.launch import LOST
 from epochal.verbs.train import train
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -32,17 +33,20 @@ def main(folder: Path, parent: int) -> int:
         result = {"run": str(run.path)}
     except Interrupted as interrupted:
         code, result = interrupted.exit_code, {"interrupted": interrupted.number}
+    except KeyboardInterrupt:
+        code, result = 128 + signal.SIGINT, {"interrupted": int(signal.SIGINT)}
     except EpochalError as error:
         problems = [(each.what, each.where, each.mend) for each in error.problems]
         cause = error.__cause__
         lost = cause is not None and lost_connection(cause)
-        code, result = error.exit_code, {"kind": type(error).__name__, "problems": problems, "lost": lost}
+        code = LOST if lost else error.exit_code
+        result = {"kind": type(error).__name__, "problems": problems, "lost": lost}
         if os.environ["RANK"] != "0":
             print(error)  # noqa: T201 (to the log that the launcher reads)
     except Exception as error:
         traceback.print_exc()
         problems, lost = [(repr(error), "", "")], lost_connection(error)
-        code, result = 1, {"kind": "RunError", "problems": problems, "lost": lost}
+        code, result = LOST if lost else 1, {"kind": "RunError", "problems": problems, "lost": lost}
     if os.environ["RANK"] == "0":
         write_json(folder / "result.json", result)
     return code

@@ -39,7 +39,8 @@ def _labels(subject: Subject) -> list[Finding]:
     for names in alike.values():
         if len(names) > 1 and manifest.target_kind != "value":
             written = _listed(names)
-            rows = _rows_of(subject, names[1:])
+            usual = max(names, key=lambda name: len(_rows_of(subject, [name])))
+            rows = _rows_of(subject, [name for name in names if name != usual])
             what = f"the labels {written} are nearly the same"
             found.append(subject.finding("similar_labels", "warning", what, "write them alike", rows))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from epochal.data.manifest import Array, Manifest, Source, TargetKind
-from epochal.data.problems import raise_problems
+from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.targets import array_targets
 from epochal.data.tables import SPLIT_WORDS
@@ -75,7 +75,7 @@ def load_array(path: Path, key: str | None = None) -> Array:
                 raise DataError(Problem(f"no array is called '{key}'", where=str(path), mend=mend))
             return np.asarray(loaded[key])
     except FileNotFoundError:
-        raise DataError(Problem("there is no such file", where=str(path), mend="check the path")) from None
+        raise DataError(missing_path(path, "file")) from None
     except (ValueError, OSError, EOFError, BadZipFile) as error:
         mend = "save plain arrays with numpy.save or numpy.savez; arrays of objects are not read"
         raise DataError(Problem(f"can't be read: {error}", where=str(path), mend=mend)) from error

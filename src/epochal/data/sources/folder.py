@@ -11,7 +11,7 @@ import polars as pl
 
 from epochal.data.images import Channels, ImageFiles, common_channels, is_image, visible_files
 from epochal.data.manifest import Manifest, Source, TargetKind
-from epochal.data.problems import raise_problems
+from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_files
 from epochal.data.sources.targets import expect_kind
 from epochal.data.tables import SPLIT_WORDS
@@ -41,8 +41,11 @@ def folder(root: str | Path, *, channels: Channels = "auto", target_kind: Target
     expect_kind("class", target_kind=target_kind, source="folder", mend=mend)
     base = Path(root).expanduser()
     if not base.is_dir():
-        what = "this is a file, not a folder" if base.exists() else "there is no such folder"
-        raise DataError(Problem(what, where=str(root), mend=f"looked for {base.resolve()}"))
+        if base.exists():
+            raise DataError(
+                Problem("this is a file, not a folder", str(base.resolve()), "name the folder of the classes")
+            )
+        raise DataError(missing_path(base.resolve(), "folder"))
     filenames = visible_files(base)
     is_split = _is_split(filenames)
     places = [_place(filename, is_split) for filename in filenames]

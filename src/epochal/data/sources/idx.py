@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from epochal.data.manifest import Array, Manifest, Source, TargetKind
-from epochal.data.problems import raise_problems
+from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.targets import expect_kind
 from epochal.errors import DataError, Problem
@@ -62,7 +62,7 @@ def idx(root: str | Path, *, names: list[str] | None = None, target_kind: Target
 def _candidates(base: Path) -> list[tuple[Path, re.Match[str]]]:
     """The files of the family; a plain one comes after its gzipped twin and so replaces it."""
     if not base.is_dir():
-        raise DataError(Problem("there is no such folder", where=str(base), mend="check the path"))
+        raise DataError(missing_path(base, "folder"))
     paths = sorted(base.iterdir(), key=lambda path: path.suffix != ".gz")
     return [(path, match) for path in paths if (match := _NAME.fullmatch(path.name))]
 
