@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import subprocess
@@ -75,6 +76,22 @@ def test_the_unexpected_is_one_line_with_its_place(
     assert line.startswith(f"error: {type(error).__name__}: ")
     assert f"({__file__}:" in line
     assert line.endswith("EPOCHAL_DEBUG=1 shows the traceback")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "full"), OSError("No space left on device (os error 28)")],  # Python's, polars'
+)
+def test_a_full_disk_is_no_bug(error: OSError, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(_raising(error), []) == 1
+    line = capsys.readouterr().err.strip()
+    assert line == "error: No space left on device; make room, or write to another disk"
+
+
+def test_a_place_without_permission_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(_raising(PermissionError(errno.EACCES, "no", "out.csv")), []) == 1
+    line = capsys.readouterr().err.strip()
+    assert line == "error: out.csv: Permission denied; mend the permissions, or name another place"
 
 
 def test_a_bug_of_epochal_is_called_internal(

@@ -31,7 +31,7 @@ def test_the_second_of_two_classes_is_drawn_and_named() -> None:
 def test_of_many_classes_only_all_is_drawn() -> None:
     figure = plot_calibration(_reliability(12), "val")
     assert figure.axes[0].get_legend() is None
-    assert figure.axes[0].get_title(loc="left") == "reliability · val"
+    assert figure.axes[0].get_title(loc="left") == "Reliability · val"
 
 
 def test_bins_of_few_samples_are_joined_to_none() -> None:

@@ -166,6 +166,12 @@ def test_a_crashed_run_says_what_is_known_and_how_to_go_on(tmp_path: Path) -> No
     assert "last recorded: epoch 2, step 30;" in run.reason
 
 
+def test_a_cross_validation_that_crashed_is_continued_as_one(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "a" / "2026-01-01_00-00-00_1234abcd")
+    (folder.path / "folds" / "1").mkdir(parents=True)
+    assert f"`epochal crossval {folder.config}`" in reason_of(folder)
+
+
 def test_another_boot_of_this_machine_is_a_restart_and_that_of_another_machine_is_not(tmp_path: Path) -> None:
     here, _ = crashed_run(tmp_path, NOW, boot="an-earlier-one")
     assert "is gone without a word (the machine was restarted since)" in reason_of(here)

@@ -19,7 +19,7 @@ VERBS = {
     "predict": ("epochal.cli.predict", "Predict files or tables with a trained model."),
     "runs": ("epochal.cli.runs", "List runs with their status and scores."),
     "compare": ("epochal.cli.compare", "Compare runs, and say whether a difference is more than chance."),
-    "report": ("epochal.cli.report", "One HTML file about a run."),
+    "report": ("epochal.cli.report", "One HTML file about a run, a cross-validation or several runs."),
     "config": ("epochal.cli.config", "Show a config in full, its JSON Schema, the bundled recipes."),
     "doctor": ("epochal.cli.doctor", "Check the installation and what this machine offers."),
 }

@@ -15,10 +15,10 @@ from epochal.data.manifest import Array, Manifest, Source
 from epochal.errors import EpochalError, Problem, RequestError
 from epochal.experiment.data import read_data
 from epochal.experiment.restore import load_run_config
-from epochal.report.page import comparison_page, run_page
-from epochal.report.pdf import print_pdf, require_browser
-from epochal.report.pictures import Pictures
-from epochal.report.record import Record, read_record
+from epochal.reporting.page import comparison_page, run_page
+from epochal.reporting.pdf import print_pdf, require_browser
+from epochal.reporting.pictures import Pictures
+from epochal.reporting.record import Record, read_record
 from epochal.run.catalog import find_run
 from epochal.run.durable import write_text
 from epochal.run.run import Run

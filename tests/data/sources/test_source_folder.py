@@ -114,8 +114,10 @@ def test_long_lists_of_mistakes_are_counted(tmp_path: Path) -> None:
 
 
 def test_missing_empty_and_single_class_folders(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no such folder; "):
+    with pytest.raises(DataError, match="gone: there is no such folder; relative paths count from /"):
         folder(tmp_path / "gone", target_kind="class")
+    with pytest.raises(DataError, match=f"there is no such folder; did you mean '{tmp_path.name}'"):
+        folder(f"{tmp_path}s", target_kind="class")
     with pytest.raises(DataError, match="there is no image in this folder; a source of kind folder is"):
         folder(tmp_path, target_kind="class")
     _write(tmp_path, "a/1.png")

@@ -16,7 +16,7 @@ _BANDS = 6
 _BITS_APART = 8
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _LEAST_CONTRAST = 6.0
-_APART, _APART_OF_CONTRAST = 5.0, 0.08
+_APART, _APART_OF_CONTRAST, _COLOUR_OF_CONTRAST = 5.0, 0.08, 0.4
 
 
 def row_hashes(array: Array) -> Array:
@@ -70,11 +70,12 @@ def alike(thumbnails: Array) -> Array:
     """int64 [P, 2]: the pairs of pictures [N, 16, 16, 3] that are one picture encoded or resized anew.
 
     Candidates have hashes at most 8 bits apart and equal in one of six parts, so none at most 5 bits apart
-    is missed. Their thumbnails must then agree within a few gray levels, and within 8 % of the contrast.
-    Pictures almost without contrast are like any other such, and are left out.
+    is missed. Their thumbnails must then agree within a few gray levels, and within 8 % of the contrast; of
+    their colours, which JPEG keeps coarsely, 40 %. Pictures almost without contrast are like any other such,
+    and are left out.
     """
     blocks = [thumbnails[start : start + _AT_A_TIME] for start in range(0, len(thumbnails), _AT_A_TIME)]
-    flat = [block.reshape(len(block), -1) for block in blocks]
+    flat = [_gray(block).reshape(len(block), -1) for block in blocks]
     mean = np.concatenate([np.zeros(0), *(block.mean(axis=1) for block in flat)])
     contrast = np.concatenate([np.zeros(0), *(block.std(axis=1) for block in flat)])
     usable = np.flatnonzero(contrast >= _LEAST_CONTRAST)
@@ -87,18 +88,20 @@ def alike(thumbnails: Array) -> Array:
         pairs = pairs[np.abs(np.diff(mean[pairs], axis=1)[:, 0]) <= _APART]  # else they are further apart
         for start in range(0, len(pairs), _AT_A_TIME):
             some = pairs[start : start + _AT_A_TIME]
-            apart = _distance(thumbnails, some)
+            apart, coloured = _distances(thumbnails, some)
             least = contrast[some].min(axis=1)
-            found.append(some[(apart <= _APART) & (apart <= _APART_OF_CONTRAST * least)])
+            same = (apart <= _APART) & (apart <= _APART_OF_CONTRAST * least)
+            found.append(some[same & (coloured <= _COLOUR_OF_CONTRAST * least)])
     pairs = np.concatenate(found)
     return pairs[np.lexsort(pairs.T[::-1])]
 
 
-def _distance(thumbnails: Array, pairs: Array) -> Array:
-    """The root of the mean squared difference of each pair's values."""
+def _distances(thumbnails: Array, pairs: Array) -> tuple[Array, Array]:
+    """The roots of the mean squared differences of each pair, in gray levels and in colour."""
     first, second = pairs.T
     difference = thumbnails[first].astype(np.float32) - thumbnails[second]
-    return np.asarray(np.sqrt((difference**2).reshape(len(pairs), -1).mean(axis=1)))
+    gray, colour = (each.reshape(len(pairs), -1) for each in (difference @ _LUMA, difference))
+    return np.sqrt((gray**2).mean(axis=1)), np.sqrt((colour**2).mean(axis=1))
 
 
 def joined(count: int, pairs: Array) -> Array:

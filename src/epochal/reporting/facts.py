@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from epochal.report.pictures import Pictures, embed_samples
-from epochal.report.record import POOLED, Json, Record
-from epochal.report.words import component
+from epochal.reporting.pictures import Pictures, embed_samples
+from epochal.reporting.record import POOLED, Json, Record
+from epochal.reporting.words import component
 
 _MOST_CLASSES = 60
 _MOST_STATISTICS = 40

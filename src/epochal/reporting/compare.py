@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from epochal.report.chart import Chart
-from epochal.report.charts import overlaid
-from epochal.report.facts import flat_settings
-from epochal.report.record import POOLED, Json, Record
-from epochal.report.scores import cell
-from epochal.report.summary import MAIN_SCORES, main_scores
-from epochal.report.words import is_lower_better
+from epochal.reporting.chart import Chart
+from epochal.reporting.charts import overlaid
+from epochal.reporting.facts import flat_settings
+from epochal.reporting.record import POOLED, Json, Record
+from epochal.reporting.scores import cell
+from epochal.reporting.summary import MAIN_SCORES, main_scores
+from epochal.reporting.words import is_lower_better
 
 _MOST_CHARTS = 4
 

@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from epochal.report import compare, facts, scores, words
-from epochal.report.chart import Chart, lay_out
-from epochal.report.charts import fold_charts, history_charts, result_charts
-from epochal.report.pictures import Pictures, embed_file
-from epochal.report.record import Json, Record, SplitResult
-from epochal.report.summary import describe
+from epochal.reporting import compare, facts, scores, words
+from epochal.reporting.chart import Chart, lay_out
+from epochal.reporting.charts import fold_charts, history_charts, result_charts
+from epochal.reporting.pictures import Pictures, embed_file
+from epochal.reporting.record import Json, Record, SplitResult
+from epochal.reporting.summary import describe
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -132,7 +132,7 @@ def _templates() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     templates = Environment(
-        loader=PackageLoader("epochal.report"),
+        loader=PackageLoader("epochal.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from epochal.report.record import Json, Record, SplitResult
-from epochal.report.words import component, count, duration, moment
+from epochal.reporting.record import Json, Record, SplitResult
+from epochal.reporting.words import component, count, duration, moment
 from epochal.run.history import epoch_rows
 
 MAIN_SCORES = (

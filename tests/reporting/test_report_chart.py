@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from epochal.report.chart import Chart, Series, lay_out, tick_text
-from epochal.report.words import component, duration, label, number, percent
+from epochal.reporting.chart import Chart, Series, lay_out, tick_text
+from epochal.reporting.words import component, duration, label, number, percent
 
 
 def test_values_stand_where_the_axes_say() -> None:

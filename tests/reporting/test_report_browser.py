@@ -13,10 +13,10 @@ import pytest
 from folders import write_parent, write_run
 
 from epochal.errors import RequestError
-from epochal.report.page import comparison_page, run_page
-from epochal.report.pdf import browser_options, find_browser, print_pdf
-from epochal.report.pictures import Pictures
-from epochal.report.record import read_record
+from epochal.reporting.page import comparison_page, run_page
+from epochal.reporting.pdf import browser_options, find_browser, print_pdf
+from epochal.reporting.pictures import Pictures
+from epochal.reporting.record import read_record
 
 BROWSER = find_browser() or ""
 needs_browser = pytest.mark.skipif(not BROWSER, reason="no Chromium or Chrome on PATH")

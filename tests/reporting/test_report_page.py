@@ -12,9 +12,9 @@ from folders import NASTY, SECRET, write_parent, write_run
 from PIL import Image
 
 from epochal.errors import RequestError
-from epochal.report.page import comparison_page, run_page
-from epochal.report.pictures import Pictures, embed_file
-from epochal.report.record import read_record
+from epochal.reporting.page import comparison_page, run_page
+from epochal.reporting.pictures import Pictures, embed_file
+from epochal.reporting.record import read_record
 from epochal.run.run import Run
 from epochal.verbs.report import report
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from epochal.report.record import Json, Record, SplitResult
-from epochal.report.summary import main_scores, samples_of
-from epochal.report.words import label, number, percent
+from epochal.reporting.record import Json, Record, SplitResult
+from epochal.reporting.summary import main_scores, samples_of
+from epochal.reporting.words import label, number, percent
 
 _MOST_CELLS = 20  # classes of a confusion matrix that is written with numbers
 _MOST_CONFUSED = 15

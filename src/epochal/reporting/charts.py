@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 
 from epochal.plots.history import series as history_series
-from epochal.report.chart import Chart, Range, Series, Values
-from epochal.report.record import Record, SplitResult
-from epochal.report.words import heading, label, number
+from epochal.reporting.chart import Chart, Range, Series, Values
+from epochal.reporting.record import Record, SplitResult
+from epochal.reporting.words import heading, label, number
 from epochal.run.history import epoch_rows
 
 _UNIT: Range = (0.0, 1.0)
