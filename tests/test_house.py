@@ -24,7 +24,5 @@ def test_every_public_name_is_there() -> None:
 
 def test_no_package_hides_a_public_function() -> None:
     """An imported ``epochal.report`` would take the place of the function ``epochal.report``."""
-    folder = Path(epochal.__file__).parent
-    assert [
-        name for name in epochal.__all__ if (folder / name).exists() or (folder / f"{name}.py").exists()
-    ] == []
+    hidden = [name for name in epochal.__all__ if list(SOURCE.glob(name)) or list(SOURCE.glob(f"{name}.py"))]
+    assert hidden == []
