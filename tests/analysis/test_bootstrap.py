@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any
 
 import numpy as np
@@ -193,11 +192,3 @@ def test_a_task_of_the_users_is_asked_resample_by_resample() -> None:
     assert low < 0.34
     assert high == 1.0
     assert "200 resamples" in found.method
-
-
-@pytest.mark.parametrize(("samples", "most"), [(360, 0.3), (10_000, 4.0)])
-def test_a_thousand_resamples_are_quick(samples: int, most: float) -> None:
-    task, predictions, targets = classes(samples, 10)
-    started = time.process_time()
-    bootstrap_intervals(task, predictions, targets, Resampler(samples, None, 0), 1000)
-    assert time.process_time() - started < most
