@@ -17,9 +17,6 @@ from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.scores import classification_scores, multilabel_scores
 from epochal.tasks.task import Task
 
-FILE = "calibration.json"
-"""Its name in a run folder."""
-
 _COUNTED = ("accuracy", "balanced_accuracy", "exact_match", "precision", "recall", "f1")
 
 

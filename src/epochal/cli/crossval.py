@@ -33,7 +33,7 @@ def command(config: str, overrides: list[str], jobs: int, again: bool, quiet: bo
         content = {"run": str(found.run.path), "mean": found.mean, "std": found.std, "pooled": found.pooled}
         click.echo(json.dumps(content))
         return
-    content = json.loads((found.run.path / "crossval.json").read_text())
+    content = json.loads(found.run.folder.crossval.read_text())
     intervals = content["pooled"].get("intervals", {})
     names = [*found.mean, *(name for name in found.pooled if name not in found.mean)]
     width = max((len(name) for name in names), default=0)

@@ -8,9 +8,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from epochal.analysis.paired import across_seeds, holm
+from epochal.analysis.paired import SeedDifference, across_seeds, holm
 from epochal.console import Console
-from epochal.experiment.paired_runs import Samples, not_the_same, paired_differences, read_samples
+from epochal.experiment.paired_runs import (
+    PairedDifference,
+    Samples,
+    not_the_same,
+    paired_differences,
+    read_samples,
+)
 from epochal.experiment.run_groups import Group, common_scores, common_split, group_runs
 from epochal.run.index import entry_of
 from epochal.run.run import Run
@@ -148,7 +154,7 @@ def _sample_by_sample(
     for group in (first, other):
         (run,) = group.runs
         if run.path not in known:
-            is_validation = (run.path / "crossval.json").exists()
+            is_validation = run.folder.crossval.exists()
             known[run.path] = read_samples(run, "pooled" if is_validation else split)
         samples = known[run.path]
         if isinstance(samples, str):
@@ -157,20 +163,14 @@ def _sample_by_sample(
     if why := not_the_same(*pair):
         return why
     found = paired_differences(pair[0], pair[1], [score for score in scores if score != "loss"])
-    return [
-        RunDifference(
-            score,
-            first.label,
-            other.label,
-            each.difference,
-            each.low,
-            each.high,
-            each.p_value,
-            None,
-            each.test,
-        )
-        for score, each in found.items()
-    ]
+    return [_difference(score, first, other, each, each.test) for score, each in found.items()]
+
+
+def _difference(
+    score: str, first: Group, other: Group, found: PairedDifference | SeedDifference, test: str
+) -> RunDifference:
+    interval = found.difference, found.low, found.high
+    return RunDifference(score, first.label, other.label, *interval, found.p_value, None, test)
 
 
 def _seed_by_seed(first: Group, other: Group, scores: Sequence[str]) -> list[RunDifference] | str:
@@ -178,23 +178,10 @@ def _seed_by_seed(first: Group, other: Group, scores: Sequence[str]) -> list[Run
     if min(sizes) < 2:
         alone = first if sizes[0] < 2 else other
         return f"{alone.label} has one run only; give it further seeds"
-    test = "Welch's t"
     differences = []
     for score in scores:
         each = across_seeds(other.values[score], first.values[score])
-        differences.append(
-            RunDifference(
-                score,
-                first.label,
-                other.label,
-                each.difference,
-                each.low,
-                each.high,
-                each.p_value,
-                None,
-                test,
-            )
-        )
+        differences.append(_difference(score, first, other, each, "Welch's t"))
     return differences
 
 

@@ -56,7 +56,7 @@ def write_pooled(
         "pooled": _pooled(folder, config, folds[0], table, manifest),
     }
     _write_curves(folder, folds)
-    write_json(folder.path / "crossval.json", content)
+    write_json(folder.crossval, content)
 
 
 def _test_scores(fold: Run) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from epochal.analysis.decision import FILE, Decision
+from epochal.analysis.decision import Decision
 from epochal.data.prepare import build_prepare
 from epochal.data.statistics import build_normalizer
 from epochal.engine.checkpoint import read_checkpoint
@@ -43,7 +43,7 @@ def task_of_run(config: ExperimentConfig, run: Run) -> Task:
 
 def read_decision(folder: RunFolder) -> Decision:
     """The temperature and the thresholds that a run chose on validation, as far as it has them."""
-    path = folder.path / FILE
+    path = folder.calibration
     return Decision.from_json(json.loads(path.read_text())) if path.exists() else Decision()
 
 

@@ -122,7 +122,7 @@ def _scores(entry: Entry, split: str) -> dict[str, float]:
 def _content(entry: Entry, split: str) -> dict[str, Any]:
     """What the run wrote down of a split."""
     if entry.folds:
-        pooled: dict[str, Any] = json.loads((entry.run.path / "crossval.json").read_text())["pooled"]
+        pooled: dict[str, Any] = json.loads(entry.run.folder.crossval.read_text())["pooled"]
         return {**pooled, "overall": pooled.get("overall") or {}}
     path = entry.run.folder.scores(split)
     content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}

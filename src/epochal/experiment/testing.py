@@ -11,7 +11,7 @@ import polars as pl
 from torch import Tensor, nn
 
 from epochal.analysis.assessment import assess, reliability
-from epochal.analysis.decision import FILE, Decision, learn_decision, takes_temperature
+from epochal.analysis.decision import Decision, learn_decision, takes_temperature
 from epochal.analysis.losses import sample_losses
 from epochal.analysis.mistakes import confused_pairs, sorted_by_loss, worst_samples
 from epochal.analysis.subgroups import check_subgroups
@@ -114,7 +114,7 @@ def _write(
             collected["val"] = _collect(experiment, model, experiment.val, checked)
             outputs, targets, _ = collected["val"]
             decision = learn_decision(experiment.task, outputs, targets, calibrate, evaluation.threshold)
-            write_json(folder.path / FILE, decision.to_json())
+            write_json(folder.calibration, decision.to_json())
             log.info(f"learnt on validation: {decision}")
         elif calibrate or evaluation.threshold:
             log.warning("no temperature and no threshold are chosen, for there is no validation split")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -20,13 +19,13 @@ from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interruption
 from epochal.engine.loop import Hook, fit
 from epochal.engine.memory import memory_advice, out_of_memory
-from epochal.engine.processes import Processes, lost_connection
+from epochal.engine.processes import lost_connection
 from epochal.engine.recovery import Recovery
 from epochal.engine.sharding import is_sharded
 from epochal.engine.state import TrainState
 from epochal.engine.sync_norm import synchronise_norms
 from epochal.engine.writer import CheckpointWriter
-from epochal.errors import EpochalError, Interrupted, Problem, RunError
+from epochal.errors import Interrupted, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
 from epochal.experiment.profile import ProfileHook
@@ -37,7 +36,6 @@ from epochal.experiment.validation import validation
 from epochal.run.durable import LineFile
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
-from epochal.run.status import set_flag
 
 if TYPE_CHECKING:
     from epochal.tracking.hook import TensorBoardHook
@@ -195,36 +193,16 @@ def _tensorboard(
     return TensorBoardHook(folder, pool.normalizer, every, purge_step, example)
 
 
-@contextmanager
-def flagged(folder: RunFolder, experiment: Experiment, processes: Processes) -> Iterator[None]:
-    """Leave the flag that says how the block ended; a traceback goes to the log, a line to the user."""
-    if not processes.leads:
-        yield
-        return
-    try:
-        yield
-    except Interrupted as interrupted:
-        set_flag(folder, "interrupted", f"stopped by {interrupted}")
-        log.warning(f"stopped by {interrupted}; --resume continues {folder.path}")
-        raise
-    except KeyboardInterrupt:
-        set_flag(folder, "interrupted", "stopped at once; the last checkpoint stands")
-        raise
-    except EpochalError as error:
-        set_flag(folder, "failed", str(error))
-        log.error(f"failed: {error}", extra={"file_only": True})
-        raise
-    except Exception as error:
-        reason = describe(error)
-        mend = f"the traceback is in {folder.log}; --resume continues from the last checkpoint"
-        if lost_connection(error):
-            reason = "another process of this run ended, or can no longer be reached"
-        if out_of_memory(error):
-            reason = f"out of memory: {reason}"
-            auto = experiment.config.data.batch_size == "auto"
-            accumulate = experiment.config.training.accumulate
-            mend = memory_advice(experiment.train.size, accumulate, experiment.compute, auto)
-        set_flag(folder, "failed", f"{reason}; {mend}")
-        log.error(f"failed: {reason}\n{traceback.format_exc()}", extra={"file_only": True})
-        raise RunError(Problem(reason, mend=mend)) from error
-    set_flag(folder, "finished", "finished")
+def explained(error: Exception, experiment: Experiment, folder: RunFolder) -> Problem:
+    """What ended a training, and what to do about it."""
+    if lost_connection(error):
+        what = "another process of this run ended, or can no longer be reached"
+    else:
+        what = describe(error)
+    if out_of_memory(error):
+        auto = experiment.config.data.batch_size == "auto"
+        accumulate = experiment.config.training.accumulate
+        mend = memory_advice(experiment.train.size, accumulate, experiment.compute, auto)
+        return Problem(f"out of memory: {what}", mend=mend)
+    mend = f"the traceback is in {folder.log}; --resume continues from the last checkpoint"
+    return Problem(what, mend=mend)

@@ -88,7 +88,7 @@ def read_record(run: Run) -> Record:
     text = folder.config.read_text(encoding="utf-8")
     config, _ = parse_yaml(text, str(folder.config))
     config = config if isinstance(config, dict) else {}
-    crossval = _json(run.path / "crossval.json")
+    crossval = _json(run.folder.crossval)
     results = _results(run, crossval)
     environment = _json(folder.environment)
     first = Run(run.path / "folds" / "1").folder

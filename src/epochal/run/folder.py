@@ -105,6 +105,16 @@ class RunFolder:
         """The folder of what ``--profile`` measured."""
         return self.path / "profile"
 
+    @property
+    def crossval(self) -> Path:
+        """What the folds of a cross-validation come to; in their parent only."""
+        return self.path / "crossval.json"
+
+    @property
+    def calibration(self) -> Path:
+        """The temperature and the thresholds that were chosen on validation."""
+        return self.path / "calibration.json"
+
     def scores(self, split: str) -> Path:
         """Final scores of one split."""
         return self.path / "metrics" / f"{split}.json"

@@ -136,7 +136,7 @@ def _read(folder: RunFolder, blocks: dict[str, dict[str, Any]]) -> dict[str, Any
     with suppress(OSError, ValueError, KeyError, TypeError):
         content["metrics"] = Run(folder.path).metrics
     with suppress(OSError, ValueError, KeyError, TypeError):
-        validation = json.loads((folder.path / "crossval.json").read_text(encoding="utf-8"))
+        validation = json.loads(folder.crossval.read_text(encoding="utf-8"))
         content["metrics"] = {f"test/{score}": value for score, value in validation["mean"].items()}
         content["folds"] = len(validation["folds"])
         parts = [

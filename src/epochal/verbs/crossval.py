@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +16,20 @@ from epochal.console import Console, log, log_file
 from epochal.data.folds import FOLDS, fold_count
 from epochal.data.manifest import Source
 from epochal.data.split import build_split
-from epochal.errors import ConfigError, EpochalError, Interrupted, Problem, RunError
+from epochal.errors import ConfigError, Problem
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
 from epochal.experiment.data import read_data
+from epochal.experiment.ending import flagged
 from epochal.experiment.identity import id_of_splits
+from epochal.experiment.own_code import describe
 from epochal.experiment.pooled import write_pooled
 from epochal.run.catalog import runs_of
 from epochal.run.durable import Lock, write_text
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
-from epochal.run.status import clear_flags, set_flag
-from epochal.verbs.launch import Order, Training, end, forwarding, result, start
+from epochal.run.status import clear_flags
+from epochal.verbs.launch import Order
+from epochal.verbs.together import train_together
 from epochal.verbs.train import train
 
 
@@ -75,13 +76,13 @@ def crossval(
             stack.enter_context(log_file(folder.log, console.said))
             clear_flags(folder)
             log.info(f"cross-validation {folder.path}: {count} folds")
-            with _flagged(folder):
+            with flagged(folder, "the same command continues", partial(_explained, folder=folder)):
                 orders = [_order(config, overrides, fold, number) for number, fold in enumerate(folds, 1)]
                 _train_each(orders, folds) if jobs == 1 else _train_together(orders, folds, jobs)
                 write_pooled(folder, loaded, folds, source.manifest)
         else:
             log.info(f"{folder.path} is finished already; --again does it once more")
-    content = json.loads((folder.path / "crossval.json").read_text())
+    content = json.loads(folder.crossval.read_text())
     pooled = content["pooled"].get("overall", {})
     return CrossValidation(run, tuple(folds), content["mean"], content["std"], pooled)
 
@@ -128,27 +129,19 @@ def _train_each(orders: list[Order], folds: list[Run]) -> None:
 
 def _train_together(orders: list[Order], folds: list[Run], jobs: int) -> None:
     """So many at once, in processes of their own; after an error no other fold is begun."""
-    waiting = [number for number, fold in enumerate(folds) if fold.status != "finished"]
-    running: dict[int, Training] = {}
-    errors: list[BaseException] = []
-    threads = max(1, (os.cpu_count() or 1) // jobs)
-    with tempfile.TemporaryDirectory(prefix="epochal-") as scratch, forwarding(lambda: [*running.values()]):
-        try:
-            while running or (waiting and not errors):
-                while waiting and len(running) < jobs and not errors:
-                    number = waiting.pop(0)
-                    running[number] = start(orders[number], Path(scratch) / str(number), 1, threads)
-                for number in [number for number, each in running.items() if not each.running]:
-                    try:
-                        _say(number + 1, result(running.pop(number)))
-                    except (EpochalError, Interrupted) as error:
-                        errors.append(error)
-                time.sleep(0.05)
-        finally:
-            for training in running.values():
-                end(training)
+    left = {
+        number: order
+        for number, (order, fold) in enumerate(zip(orders, folds, strict=True), start=1)
+        if fold.status != "finished"
+    }
+    errors = []
+    for number, outcome in train_together(left, jobs, stop_at_error=True):
+        if isinstance(outcome, Run):
+            _say(number, outcome)
+        else:
+            errors.append(outcome)
     if errors:
-        raise next((error for error in errors if isinstance(error, Interrupted)), errors[0])
+        raise errors[0]
 
 
 def _say(number: int, fold: Run) -> None:
@@ -156,23 +149,5 @@ def _say(number: int, fold: Run) -> None:
     log.info(f"fold {number}  " + "  ".join(f"{name} {value:.4g}" for name, value in list(shown.items())[:4]))
 
 
-@contextmanager
-def _flagged(folder: RunFolder) -> Iterator[None]:
-    """Leave the flag that says how the whole ended; each fold has its own."""
-    try:
-        yield
-    except Interrupted as interrupted:
-        set_flag(folder, "interrupted", f"stopped by {interrupted}")
-        log.warning(f"stopped by {interrupted}; the same command continues {folder.path}")
-        raise
-    except KeyboardInterrupt:
-        set_flag(folder, "interrupted", "stopped at once")
-        raise
-    except EpochalError as error:
-        set_flag(folder, "failed", str(error))
-        raise
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        set_flag(folder, "failed", reason)
-        raise RunError(Problem(reason, where=str(folder.path))) from error
-    set_flag(folder, "finished", "finished")
+def _explained(error: Exception, folder: RunFolder) -> Problem:
+    return Problem(describe(error), str(folder.path), f"the traceback is in {folder.log}")

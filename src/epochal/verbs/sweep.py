@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import tempfile
-import time
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +13,9 @@ from epochal.errors import EpochalError, Interrupted, Problem, RequestError
 from epochal.experiment.comparison import Comparison, compare_runs
 from epochal.experiment.grid import Trial, plan
 from epochal.run.run import Run
-from epochal.verbs.launch import Order, Training, end, forwarding, result, start
+from epochal.verbs.launch import Order
+from epochal.verbs.together import train_together
 from epochal.verbs.train import train
-
-_STOPPED = {128 + number: number for number in (signal.SIGINT, signal.SIGTERM)} | {
-    -number: number for number in (signal.SIGINT, signal.SIGTERM)
-}
 
 
 @dataclass(frozen=True)
@@ -119,43 +113,23 @@ def _one_by_one(trials: Sequence[Trial], quiet: bool, console: Console) -> Itera
 
 def _together(trials: Sequence[Trial], jobs: int, console: Console) -> Iterator[tuple[int, Trial]]:
     """So many at once, each in a process of its own."""
-    waiting = _waiting(trials)
-    count = len(waiting)
-    running: dict[int, Training] = {}
-    stopped: Interrupted | None = None
-    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
-    with tempfile.TemporaryDirectory(prefix="epochal-") as scratch, forwarding(lambda: [*running.values()]):
-        try:
-            while running or (waiting and stopped is None):
-                while waiting and len(running) < jobs and stopped is None:
-                    place, trial = waiting.pop(0)
-                    if not console.quiet:
-                        console.show(f"[{count - len(waiting)}/{count}] {trial.action} {trial.title}")
-                    order = Order(trial.config, trial.overrides, {"resume": trial.resume, "quiet": True})
-                    running[place] = start(order, Path(scratch) / str(place), 1, threads)
-                for place in [place for place, each in running.items() if not each.running]:
-                    try:
-                        yield place, _outcome(trials[place], running.pop(place))
-                    except Interrupted as interrupted:
-                        stopped = interrupted
-                time.sleep(0.05)
-        finally:
-            for training in running.values():
-                end(training)
-    if stopped is not None:
-        raise stopped
+    waiting = dict(_waiting(trials))
+    number = itertools.count(1)
 
+    def begun(place: int) -> None:
+        if not console.quiet:
+            console.show(f"[{next(number)}/{len(waiting)}] {waiting[place].action} {waiting[place].title}")
 
-def _outcome(trial: Trial, training: Training) -> Trial:
-    """How a training in its own process ended; Interrupted where a signal stopped it, however early."""
-    try:
-        run = result(training)
-    except EpochalError as error:
-        code = training.processes[0].returncode
-        if code in _STOPPED:
-            raise Interrupted(_STOPPED[code]) from None
-        return _failed(trial, str(error))
-    return replace(trial, status=run.status, run=run)
+    orders = {
+        place: Order(trial.config, trial.overrides, {"resume": trial.resume, "quiet": True})
+        for place, trial in waiting.items()
+    }
+    for place, outcome in train_together(orders, jobs, stop_at_error=False, begun=begun):
+        trial = waiting[place]
+        if isinstance(outcome, Run):
+            yield place, replace(trial, status=outcome.status, run=outcome)
+        else:
+            yield place, _failed(trial, str(outcome))
 
 
 def _failed(trial: Trial, error: str) -> Trial:

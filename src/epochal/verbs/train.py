@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
 from epochal.experiment.dry_run import dry_run
 from epochal.experiment.earlier import finished_run, run_in, run_to_resume
+from epochal.experiment.ending import flagged
 from epochal.experiment.preflight import preflight as run_preflight
 from epochal.experiment.record import derived
 from epochal.experiment.settle import settle
 from epochal.experiment.start import fresh_state, steps_per_epoch
-from epochal.experiment.training import flagged, train_in
+from epochal.experiment.training import explained, train_in
 from epochal.run.durable import Lock, write_json, write_text
 from epochal.run.environment import describe_environment
 from epochal.run.folder import RunFolder, create_run_folder
@@ -120,7 +122,10 @@ def _run(loaded: ExperimentConfig, text: ConfigText, request: _Request) -> Run:
         )
         processes.first(lambda: _take(folder, stack, console))
         log.info(f"{'continuing' if earlier else 'run'} {folder.path}")
-        with flagged(folder, experiment, processes):
+        with ExitStack() as ending:
+            if processes.leads:
+                explain = partial(explained, experiment=experiment, folder=folder)
+                ending.enter_context(flagged(folder, "--resume continues", explain))
             train_in(folder, experiment, state, interruption, console, request.profile)
         return Run(folder.path)
 
