@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import warnings
 from typing import Any
 
@@ -254,14 +253,3 @@ def test_directions_of_monitors() -> None:
         *regression_scores(probabilities, one_hot.astype(np.float32), ["a", "b", "c"]).overall,
     }
     assert produced <= set(DIRECTIONS)
-
-
-def test_ten_thousand_samples_cost_an_epoch_nothing() -> None:
-    probabilities, targets = _softmax_problem(10_000, 10)
-    names = [str(k) for k in range(10)]
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        classification_scores(probabilities, targets, names)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.05

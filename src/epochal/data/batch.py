@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class Batch:
     """B samples on the training device.
 
-    inputs: [B, C, H, W] for images, [B, F] for vectors; float32, normalised.
+    inputs: [B, C, H, W] for images, [B, F] for vectors, [B, C, T] for series, all float32 and normalised;
+        token ids int64 [B, L] for texts.
     targets: class indices int64 [B], labels float32 [B, L], values float32 [B, T]; mixing augmentations
         turn class indices into probabilities, float32 [B, K].
     samples: row numbers in the manifest, int64 [B].
+    name, others: of samples of several inputs: what ``inputs`` is called, and the other inputs by their
+        names, each [B, ...].
     """
 
     inputs: Tensor
     targets: Tensor
     samples: Tensor
+    name: str = "inputs"
+    others: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    def __getitem__(self, rows: slice | Tensor) -> Batch:
+        """Some of the samples."""
+        others = {name: values[rows] for name, values in self.others.items()}
+        return Batch(self.inputs[rows], self.targets[rows], self.samples[rows], self.name, others)
+
+    def through(self, model: nn.Module) -> Any:
+        """What a model gives for it: called with the one input, or with several by their names."""
+        if self.others:
+            return model(**{self.name: self.inputs}, **self.others)
+        return model(self.inputs)

@@ -37,7 +37,10 @@ def target_tensor(manifest: Manifest) -> Tensor:
 
 @dataclass(frozen=True)
 class Pool:
-    """What the splits share: prepared samples, their targets, the normalisation, the device."""
+    """What the splits share: prepared samples, their targets, the normalisation, the device.
+
+    beside: normalised columns float32 [N, F] that are a second input; ``name`` is then the first one's.
+    """
 
     source: Source
     samples: Samples
@@ -47,6 +50,8 @@ class Pool:
     seed: int
     workers: int
     channels_last: bool
+    name: str = "inputs"
+    beside: Tensor | None = None
     buffers: Buffers = field(default_factory=Buffers, compare=False)
 
 
@@ -120,15 +125,12 @@ class Batches:
             block = self._finish(inputs, targets, index, epoch)
             if self.processes > 1 and self._together:
                 own = self._own(len(index))
-                block = Batch(block.inputs[own], block.targets[own], block.samples[own])
+                block = block[own]
             if len(index) <= self.size:
                 yield from [block][skipped:]
             else:
-                parts = (
-                    torch.split(part, self.size)[skipped:]
-                    for part in (block.inputs, block.targets, block.samples)
-                )
-                yield from map(Batch, *parts)
+                starts = range(skipped * self.size, len(index), self.size)
+                yield from (block[start : start + self.size] for start in starts)
             skipped = 0
 
     @property
@@ -173,6 +175,7 @@ class Batches:
     def _finish(self, inputs: Tensor, targets: Tensor, index: Tensor, epoch: int) -> Batch:
         """To the device, augmented (training only), to float and normalised; bytes as long as it goes."""
         pool = self.pool
+        others = {} if pool.beside is None else {"columns": _moved(pool.beside[index], pool.device)}
         inputs, targets, index = (_moved(tensor, pool.device) for tensor in (inputs, targets, index))
         layout = torch.channels_last if pool.channels_last else torch.contiguous_format
         if inputs.ndim == 4:
@@ -183,7 +186,7 @@ class Batches:
         inputs = pool.normalizer(batch.inputs, pool.buffers)
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=layout)
-        return Batch(inputs, batch.targets, batch.samples)
+        return Batch(inputs, batch.targets, batch.samples, pool.name, others)
 
 
 def _moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -45,6 +45,14 @@ class DataConfig(Section):
     prepare: tuple[Component, ...] = Field(
         default=(), description="deterministic steps, once a sample and cached: resize, center_crop, ..."
     )
+    encode: Component | None = Field(
+        default=None,
+        description="how texts or columns become numbers, fitted on the training split: bpe, columns, ...",
+    )
+    transform: tuple[Component, ...] = Field(
+        default=(),
+        description="deterministic steps on batches, on the device, after augmentation: log_mel, ...",
+    )
     augment: tuple[Component, ...] = Field(
         default=(), description="random transforms of training batches: horizontal_flip, rotation, mixup, ..."
     )

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from epochal.console import log
+from epochal.data.encode.encoding import Encoding
 from epochal.data.images import IMAGE_SUFFIXES, ImageFiles, is_image, visible_files
 from epochal.data.jpeg import Target
-from epochal.data.manifest import Array
+from epochal.data.manifest import Array, Kind
 from epochal.data.problems import raise_problems
 from epochal.data.sources.arrays import as_samples, finite, load_array
-from epochal.data.tables import TABLE_SUFFIXES, feature_matrix, numeric_columns, read_table
+from epochal.data.tables import TABLE_SUFFIXES, Table, feature_matrix, numeric_columns, read_table
 from epochal.errors import DataError, EpochalError, Problem, RequestError
-
-Kind = Literal["image", "vector", "tensor"]
 
 _ARRAY_SUFFIXES = (".npy", ".npz")
 
@@ -51,12 +50,14 @@ def open_inputs(
     channels: int | None,
     features: tuple[str, ...],
     target: Target | None = None,
+    encoding: Encoding | None = None,
 ) -> Inputs:
     """The samples in image files, folders of them, .npy and .npz arrays (``x``, or the only one) and tables.
 
     kind: of the samples that the model takes. channels: of its images; None keeps a file's own.
     features: the columns of a table in the model's order; where there are none, every numeric column.
     target: the resize that ``prepare`` begins with, so that files are decoded as for training.
+    encoding: how texts or columns of other kinds than numbers became numbers in training.
     Raises RequestError where a path is missing, empty or of a kind that the model does not take, and
     DataError where what it holds is wrong; images are read, and found broken, only by ``read``.
     """
@@ -66,7 +67,7 @@ def open_inputs(
         raise RequestError(Problem("there is no input", mend="name files or folders to predict"))
     for path in paths:
         try:
-            parts.append(_open(str(path), kind, channels, features, target))
+            parts.append(_open(str(path), kind, channels, features, target, encoding))
         except EpochalError as error:
             problems += error.problems
     if problems:
@@ -84,7 +85,12 @@ def open_inputs(
 
 
 def _open(
-    given: str, kind: Kind, channels: int | None, features: tuple[str, ...], target: Target | None
+    given: str,
+    kind: Kind,
+    channels: int | None,
+    features: tuple[str, ...],
+    target: Target | None,
+    encoding: Encoding | None,
 ) -> _Part:
     path = Path(given).expanduser()
     suffix = path.suffix.lower()
@@ -101,9 +107,11 @@ def _open(
         return _Part([given], [given], ImageFiles([str(path)], channels, target))
     if suffix in _ARRAY_SUFFIXES:
         return _array_part(given, path, kind, channels, features)
+    if suffix in TABLE_SUFFIXES and encoding is not None:
+        return _row_part(given, _encoded(encoding, read_table(path), given))
     if suffix in TABLE_SUFFIXES and kind == "vector":
         return _table_part(given, path, features)
-    taken = {"image": sorted(IMAGE_SUFFIXES), "vector": TABLE_SUFFIXES, "tensor": ()}[kind]
+    taken: Sequence[str] = {"image": sorted(IMAGE_SUFFIXES), "vector": TABLE_SUFFIXES}.get(kind, ())
     what = "this is a folder" if path.is_dir() else f"'{suffix}' files are no input here"
     mend = f"the model takes samples of kind {kind}: give {', '.join((*taken, *_ARRAY_SUFFIXES))}"
     raise RequestError(Problem(what, where=given, mend=mend + (" or a folder" if kind == "image" else "")))
@@ -126,7 +134,7 @@ def fitting_samples(
     if found != kind:
         what = f"its array {list(values.shape)} of {values.dtype} holds samples of kind {found}"
         raise DataError(Problem(what, where=given, mend=f"the model takes samples of kind {kind}"))
-    expected = {"image": channels, "vector": len(features) or None, "tensor": None}[kind]
+    expected = {"image": channels, "vector": len(features) or None}.get(kind)
     if expected is not None and samples.shape[1] != expected:
         noun = "channels" if kind == "image" else "features"
         raise DataError(Problem(f"{samples.shape[1]} {noun}, but the model takes {expected}", where=given))
@@ -143,6 +151,14 @@ def _table_part(given: str, path: Path, features: tuple[str, ...]) -> _Part:
     samples = feature_matrix(table, columns, problems)
     raise_problems(problems)
     return _row_part(given, samples)
+
+
+def _encoded(encoding: Encoding, table: Table, given: str) -> Array:
+    """The rows of a table as numbers; what training never saw is counted in the log."""
+    encoded = encoding.encode(table.frame)
+    for name, count in encoded.unseen.items():
+        log.warning(f"{given}: {count:,} of {len(table):,} values of '{name}' were not in the training split")
+    return encoded.values
 
 
 def _row_part(given: str, samples: Array) -> _Part:

@@ -9,6 +9,9 @@ from typing import Any, Literal
 import numpy.typing as npt
 import polars as pl
 
+Kind = Literal["image", "vector", "tensor", "series", "text"]
+"""What a sample is: C×H×W, F features, an array of any shape, C channels over T steps, or token ids."""
+
 TargetKind = Literal["class", "labels", "value"]
 """What a target is: one class of several, any of several labels, or real values."""
 
@@ -47,7 +50,8 @@ class Source:
 
     manifest: the table of samples.
     kind: ``image``: a sample is C×H×W, uint8, or float32 in [0, 1] (16-bit files are scaled to it);
-        ``vector``: float32 features [F]; ``tensor``: any other shape and dtype.
+        ``vector``: float32 features [F]; ``series``: float32 [C, T], a signal or a sound; ``text``: token
+        ids int32 [L]; ``tensor``: any other shape and dtype.
     read: the row number -> the raw sample as an array (``image``: C×H×W), before ``prepare``. Safe to
         call from several threads. Raises DataError naming the row's file where it can't be read.
     digest: hexadecimal; equal for equal samples, targets and filenames.
@@ -55,12 +59,17 @@ class Source:
     features: names of the columns of a ``vector``, where it has them.
     item: for a Dataset of the user's, whose items may be random: the row number -> (input, target) as the
         Dataset gives them; else None.
+    frame: N rows of columns or of one text, typed, with nulls where they are empty, which become ``array``
+        only once an encoding was fitted on the training split; else None.
+    beside: N rows of columns that are an input of their own beside ``kind``'s; else None.
     """
 
     manifest: Manifest
-    kind: Literal["image", "vector", "tensor"]
+    kind: Kind
     read: Callable[[int], Array]
     digest: str
     array: Array | None = None
     features: tuple[str, ...] = field(default=())
     item: Callable[[int], Any] | None = None
+    frame: pl.DataFrame | None = None
+    beside: pl.DataFrame | None = None

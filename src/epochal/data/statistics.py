@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from epochal.data.buffers import Buffers
 from epochal.data.cache import Samples, to_unit
 from epochal.data.config import Constants, DataConfig
 from epochal.data.loader import stack_samples
-from epochal.data.manifest import Array, Manifest, TargetKind
-from epochal.data.values import normalize_
+from epochal.data.manifest import Array, Kind, Manifest, TargetKind
+from epochal.data.transform import Transform, build_transform
+from epochal.data.values import normalize_, to_float
 from epochal.errors import DataError, Problem
 
 _CHUNK = 1 << 22  # values that are looked at together
@@ -27,10 +28,12 @@ _CHUNK = 1 << 22  # values that are looked at together
 class Statistics:
     """Of the training split alone.
 
-    count: samples. mean, std, minimum, maximum: one number a channel (images), a feature (vectors) or in
-    all (other shapes); image values in [0, 1]. std is the population's (divided by n).
+    count: samples. mean, std, minimum, maximum: one number a channel (images, series), a feature (vectors) or
+    in all (other shapes), of what ``data.transform`` gives; image values in [0, 1]. std is the population's
+    (divided by n).
     target_counts: samples of each class or label; empty for values.
     target_mean, target_std: of each target column; empty unless targets are values.
+    beside_mean, beside_std: of the columns that are a second input; empty without them.
     """
 
     count: int
@@ -41,6 +44,8 @@ class Statistics:
     target_counts: tuple[int, ...] = ()
     target_mean: tuple[float, ...] = ()
     target_std: tuple[float, ...] = ()
+    beside_mean: tuple[float, ...] = ()
+    beside_std: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers."""
@@ -55,9 +60,19 @@ class Statistics:
         return cls(**fields)
 
 
-def measure(samples: Samples, manifest: Manifest, rows: Array) -> Statistics:
+def measure(
+    samples: Samples,
+    manifest: Manifest,
+    rows: Array,
+    kind: Kind = "image",
+    transform: Transform = Transform(),  # noqa: B008 (immutable)
+) -> Statistics:
     """The statistics of these rows; nothing else is looked at."""
-    inputs = _measure_bytes(samples, rows) or _measure_floats(samples, rows)
+    if kind == "text":  # numbers of tokens are names, not amounts
+        inputs: _Moments = ((0.0,), (1.0,), (0.0,), (1.0,))
+    else:
+        found = None if transform.steps else _measure_bytes(samples, rows)
+        inputs = found or _measure_floats(samples, rows, kind, transform)
     targets = manifest.targets[rows]
     if manifest.target_kind == "class":
         counts = np.bincount(targets, minlength=len(manifest.names))
@@ -117,12 +132,16 @@ def _histograms(images: Array) -> Array:
     return np.array(found, np.int64).reshape(channels, 256)
 
 
-def _measure_floats(samples: Samples, rows: Array) -> _Moments:
+def _measure_floats(samples: Samples, rows: Array, kind: Kind, transform: Transform) -> _Moments:
     """Moments of channels or features, joined chunk by chunk (Chan, Golub & LeVeque 1979)."""
     count = 0
     mean = squares = low = high = np.zeros(1)
     for block in _blocks(samples, rows):
-        values = _by_channel(to_unit(block).astype(np.float64), samples.shape)
+        block = to_unit(block)
+        if transform.steps:
+            with torch.no_grad():
+                block = transform(torch.from_numpy(np.ascontiguousarray(block))).numpy()
+        values = _by_channel(block.astype(np.float64), kind)
         n, m = len(values), values.mean(axis=0)
         s = ((values - m) ** 2).sum(axis=0)
         if count == 0:
@@ -140,11 +159,16 @@ def _moments(mean: Array, std: Array, low: Array, high: Array) -> _Moments:
     return tuple(mean.tolist()), tuple(std.tolist()), tuple(low.tolist()), tuple(high.tolist())
 
 
-def _by_channel(block: Array, shape: tuple[int, ...]) -> Array:
-    """Values of a block of samples [B, *shape] as a table with one column a channel or feature."""
-    if len(shape) == 3:
-        return block.transpose(0, 2, 3, 1).reshape(-1, shape[0])
-    return block if len(shape) == 1 else block.reshape(-1, 1)
+def _has_channels(kind: Kind, shape: tuple[int, ...]) -> bool:
+    """Whether the first dimension of a sample is one of channels, which are normalised one by one."""
+    return len(shape) == 3 or (kind == "series" and len(shape) == 2)
+
+
+def _by_channel(block: Array, kind: Kind) -> Array:
+    """Values of a block of samples [B, ...] as a table with one column a channel or feature."""
+    if _has_channels(kind, block.shape[1:]):
+        return np.moveaxis(block, 1, -1).reshape(-1, block.shape[1])
+    return block if block.ndim == 2 else block.reshape(-1, 1)
 
 
 def _blocks(samples: Samples, rows: Array) -> Iterator[Array]:
@@ -160,20 +184,24 @@ def _blocks(samples: Samples, rows: Array) -> Iterator[Array]:
 
 @dataclass(frozen=True)
 class Normalizer:
-    """(x - shift) / scale, on inputs in the units of the statistics.
+    """(x - shift) / scale, on inputs in the units of the statistics, once they are transformed.
 
-    shift, scale: float32, [C, 1, 1] for images, [F] for vectors, [1] otherwise.
+    shift, scale: float32, [C, 1, 1] for images, [C, 1] for series, [F] for vectors, [1] otherwise.
+    transform: what ``data.transform`` asks for.
     """
 
     shift: Tensor
     scale: Tensor
+    transform: Transform = field(default_factory=Transform)
 
     def __call__(self, inputs: Tensor, buffers: Buffers | None = None) -> Tensor:
         """Normalise a batch [B, ...] of image bytes or floats; what is neither (token ids) passes as it is.
 
         buffers: memory for the result of bytes; where it is given, floats are written into.
         """
-        if inputs.dtype != torch.uint8:
+        if self.transform.steps:
+            inputs = self.transform(to_float(inputs))
+        elif inputs.dtype != torch.uint8:
             if not inputs.is_floating_point():
                 return inputs
             inputs = inputs.float() if buffers is not None else inputs.to(torch.float32, copy=True)
@@ -185,11 +213,22 @@ class Normalizer:
 
     def to(self, device: torch.device) -> Normalizer:
         """The same on another device."""
-        return Normalizer(self.shift.to(device), self.scale.to(device))
+        return replace(self, shift=self.shift.to(device), scale=self.scale.to(device))
 
 
-def build_normalizer(config: DataConfig, statistics: Statistics, shape: tuple[int, ...]) -> Normalizer:
-    """The normalisation that the configuration asks for; constant channels are only shifted."""
+def build_normalizer(
+    config: DataConfig,
+    statistics: Statistics,
+    shape: tuple[int, ...],
+    kind: Kind = "image",
+    cardinalities: Sequence[int] = (),
+) -> Normalizer:
+    """The normalisation that the configuration asks for; constant channels are only shifted.
+
+    shape: of a transformed sample. cardinalities: of columns, 0 where they are numbers; others hold codes,
+    which stay as they are.
+    """
+    transform = build_transform(config.transform)
     if isinstance(config.normalize, Constants):
         shift, scale = list(config.normalize.mean), list(config.normalize.std)
         for name, values in (("mean", shift), ("std", scale)):
@@ -208,8 +247,24 @@ def build_normalizer(config: DataConfig, statistics: Statistics, shape: tuple[in
         scale = [high - low for low, high in zip(statistics.minimum, statistics.maximum, strict=True)]
     else:
         shift, scale = [0.0], [1.0]
-    view = (-1, 1, 1) if len(shape) == 3 else (-1,)
+    if any(cardinalities):
+        shift, scale = _only_numbers(shift, cardinalities, 0.0), _only_numbers(scale, cardinalities, 1.0)
+    view = (-1, *[1] * (len(shape) - 1)) if _has_channels(kind, shape) else (-1,)
     scales = torch.tensor(scale).reshape(view)
     # a spread that float32 can't divide by is none; a small one, as of farads or coulombs, is one
     scales = torch.where(scales >= torch.finfo(scales.dtype).tiny, scales, 1.0)
-    return Normalizer(torch.tensor(shift).reshape(view), scales)
+    return Normalizer(torch.tensor(shift).reshape(view), scales, transform)
+
+
+def _only_numbers(values: list[float], cardinalities: Sequence[int], neutral: float) -> list[float]:
+    """One value a column, neutral where the column holds codes."""
+    every = values * len(cardinalities) if len(values) == 1 else values
+    return [neutral if codes else value for value, codes in zip(every, cardinalities, strict=True)]
+
+
+def normalize_beside(values: Array, statistics: Statistics, cardinalities: Sequence[int]) -> Tensor:
+    """Columns [N, F] that are a second input, standardised where they are numbers; float32."""
+    shift = torch.tensor(_only_numbers(list(statistics.beside_mean), cardinalities, 0.0))
+    scale = torch.tensor(_only_numbers(list(statistics.beside_std), cardinalities, 1.0))
+    scale = torch.where(scale >= torch.finfo(scale.dtype).tiny, scale, 1.0)
+    return (torch.from_numpy(values) - shift) / scale

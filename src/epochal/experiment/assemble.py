@@ -23,7 +23,13 @@ from epochal.models.build import build_model
 from epochal.tasks.build import DEFAULT_LOSSES, build_task, task_class
 from epochal.tasks.task import Task, TaskContext
 
-_DEFAULT_MODELS = {"image": "simple_cnn", "vector": "mlp", "tensor": "mlp"}
+_DEFAULT_MODELS = {
+    "image": "simple_cnn",
+    "vector": "mlp",
+    "tensor": "mlp",
+    "series": "tcn",
+    "text": "text_transformer",
+}
 _PROVISIONAL = 32
 
 
@@ -52,7 +58,7 @@ class Experiment:
         return replace(
             self,
             compute=compute,
-            model=compute.lay_out(self.model, self.data.samples.shape),
+            model=compute.lay_out(self.model, self.data.input_shape),
             **{name: replace(getattr(self, name), pool=pool) for name in ("train", "val", "test")},
         )
 
@@ -72,7 +78,8 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
     config = fill_in(config, data.source.kind)
     task = assemble_task(config, data)
     assert config.model is not None
-    model = build_model(config.model, data.samples.shape, task.outputs, seed=config.seed)
+    shape = data.input_shape
+    model = build_model(config.model, shape, task.outputs, seed=config.seed, facts=data.model_facts)
     pool = Pool(
         source=data.source,
         samples=data.samples,
@@ -82,6 +89,8 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         seed=config.seed,
         workers=config.data.workers,
         channels_last=compute.channels_last,
+        name=data.source.kind if data.columns is not None else "inputs",
+        beside=data.normalized_columns(),
     )
     classes = len(task.names) if task.target == "class" else None
     augment = build_augment(config.data.augment, data.source.kind, classes)
@@ -92,7 +101,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         compute=compute,
         data=data,
         task=task,
-        model=compute.lay_out(model, data.samples.shape),
+        model=compute.lay_out(model, shape),
         monitor=choose_monitor(config, task),
         train=Batches(pool, data.split.train, size, augment),
         val=Batches(pool, data.split.val, evaluation_size),

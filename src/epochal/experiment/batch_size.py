@@ -121,7 +121,7 @@ class _Trial:
         """A training step of ``size`` samples; ``keep`` sees each tensor that waits for the backward pass."""
         task, compute = self.experiment.task, self.experiment.compute
         rows = torch.arange(size, device=self.few.inputs.device) % len(self.few)
-        batch = Batch(self.few.inputs[rows], self.few.targets[rows], self.few.samples[rows])
+        batch = self.few[rows]
         with saved_tensors_hooks(keep, lambda tensor: tensor):
             with compute.autocast():
                 outputs = task.forward(self.model, batch)

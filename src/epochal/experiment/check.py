@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from epochal.config.component import Component, Registry, check_arguments
 from epochal.config.text import ConfigText
-from epochal.data import augment, prepare, sources, split
+from epochal.data import augment, prepare, sources, split, transform
+from epochal.data.encode.encoding import check_encoder
 from epochal.engine.config import OptimizerConfig, SchedulerConfig
 from epochal.engine.optimizers import check_optimizer
 from epochal.engine.schedules import check_scheduler
@@ -53,13 +54,18 @@ def _components(values: dict[str, Any]) -> Iterable[tuple[Path, Any, type[Compon
         (("task",), values.get("task"), Component, _check_task),
         (("data", "source"), data.get("source"), Component, _by_signature(sources.SOURCES, sources.SUPPLIED)),
         (("data", "split"), data.get("split"), Component, _by_signature(split.SPLITS, split.SUPPLIED)),
+        (("data", "encode"), data.get("encode"), Component, check_encoder),
         (("model",), values.get("model"), Component, check_model),
         (("loss",), values.get("loss"), Component, check_loss),
         (("optimizer",), values.get("optimizer"), OptimizerConfig, check_optimizer),
         (("scheduler",), values.get("scheduler"), SchedulerConfig, check_scheduler),
     ]
     yield from (entry for entry in single if entry[1] is not None)
-    lists: tuple[tuple[str, Check], ...] = (("prepare", prepare.check_step), ("augment", augment.check_step))
+    lists: tuple[tuple[str, Check], ...] = (
+        ("prepare", prepare.check_step),
+        ("augment", augment.check_step),
+        ("transform", transform.check_transform),
+    )
     for section, check in lists:
         steps = data.get(section)
         for position, step in enumerate(steps if isinstance(steps, list) else ()):

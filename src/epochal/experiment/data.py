@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from epochal.config.component import Component
 from epochal.console import Console
@@ -18,13 +18,27 @@ from epochal.data.check.leaks import find_leaks
 from epochal.data.check.reading import Reading, read_source
 from epochal.data.check.summary import summarise
 from epochal.data.check.values import find_oddities
-from epochal.data.manifest import Source
+from epochal.data.encode.encoding import Encoding, encoding_to_json
+from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare, build_prepare
 from epochal.data.sources import build_source
 from epochal.data.split import Split, build_split
-from epochal.data.statistics import Normalizer, Statistics, build_normalizer, measure
+from epochal.data.statistics import (
+    Normalizer,
+    Statistics,
+    build_normalizer,
+    measure,
+    normalize_beside,
+)
+from epochal.data.transform import build_transform
 from epochal.errors import ConfigError, DataError, EpochalError, Problem, RequestError
 from epochal.experiment.config import ExperimentConfig
+from epochal.experiment.encodings import (
+    cardinalities,
+    encodings_of,
+    load_statistics,
+    model_facts,
+)
 from epochal.experiment.own_code import describe
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
@@ -36,6 +50,8 @@ _PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path"}
 class Data:
     """The samples of an experiment, split, prepared and measured.
 
+    encoding, beside: how the samples, and the columns that are a second input, became numbers; None where
+    they were numbers. columns: the second input, float32 [N, F], not normalised.
     findings: of the checks. excluded: row of the whole source -> FILENAME of what ``data.exclude`` left out.
     facts: of image files, where they were looked at.
     """
@@ -46,9 +62,33 @@ class Data:
     samples: Samples
     statistics: Statistics
     normalizer: Normalizer
+    encoding: Encoding | None = None
+    beside: Encoding | None = None
+    columns: Array | None = None
     findings: tuple[Finding, ...] = ()
     excluded: dict[int, str] = field(default_factory=dict)
     facts: FileFacts | None = None
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one sample as the model takes it; of several inputs, the first."""
+        return self.normalizer.transform.shape(self.samples.shape)
+
+    @property
+    def model_facts(self) -> dict[str, Any]:
+        """What a network is told besides: cardinalities, vocabulary, the shapes of several inputs."""
+        return model_facts(self.source.kind, self.input_shape, self.encoding, self.beside)
+
+    def normalized_columns(self) -> Tensor | None:
+        """The second input [N, F] as the model takes it."""
+        if self.columns is None:
+            return None
+        return normalize_beside(self.columns, self.statistics, cardinalities(self.beside))
+
+    def encodings(self) -> dict[str, Any]:
+        """What ``encoding.json`` of a run holds; empty where nothing was encoded."""
+        found = {"sample": self.encoding, "beside": self.beside}
+        return {key: encoding_to_json(each) for key, each in found.items() if each is not None}
 
     def inspection(self) -> dict[str, Any]:
         """What ``inspect.json`` of a run holds: the findings, and the splits side by side."""
@@ -113,24 +153,45 @@ def _assembled(
     findings: tuple[Finding, ...],
     config: ExperimentConfig,
     console: Console,
+    run: Run | None = None,
 ) -> Data:
-    """The samples prepared and measured."""
-    source = reading.source
-    prepare = build_prepare(config.data.prepare)
-    samples = _prepared(source, prepare, config, console)
-    statistics = measure(samples, source.manifest, split.train)
-    normalizer = build_normalizer(config.data, statistics, samples.shape)
-    return Data(
-        source,
-        split,
-        prepare,
-        samples,
-        statistics,
-        normalizer,
-        findings=findings,
-        excluded=reading.excluded,
-        facts=reading.facts,
-    )
+    """The samples encoded, prepared and measured; ``run``: by its encodings and statistics."""
+    data = _encoded(reading.source, split, config, console, run)
+    return replace(data, findings=findings, excluded=reading.excluded, facts=reading.facts)
+
+
+def _encoded(
+    source: Source, split: Split, config: ExperimentConfig, console: Console, run: Run | None
+) -> Data:
+    encoding, beside = encodings_of(source, split, config, run)
+    columns = None
+    if encoding is not None:
+        assert source.frame is not None
+        values = encoding.encode(source.frame).values
+        source = replace(source, array=values, read=values.__getitem__, features=encoding.features)
+    if beside is not None:
+        assert source.beside is not None
+        columns = beside.encode(source.beside).values
+    prepare, transform = build_prepare(config.data.prepare), build_transform(config.data.transform)
+    samples = _prepared(_named_by(encoding, source), prepare, config, console)
+    if run is not None:
+        statistics = load_statistics(run)
+    else:
+        statistics = measure(samples, source.manifest, split.train, source.kind, transform)
+        if columns is not None:
+            of_columns = columns[split.train].astype(np.float64)
+            mean, std = of_columns.mean(axis=0).tolist(), of_columns.std(axis=0).tolist()
+            statistics = replace(statistics, beside_mean=tuple(mean), beside_std=tuple(std))
+    shape = transform.shape(samples.shape)
+    normalizer = build_normalizer(config.data, statistics, shape, source.kind, cardinalities(encoding))
+    return Data(source, split, prepare, samples, statistics, normalizer, encoding, beside, columns)
+
+
+def _named_by(encoding: Encoding | None, source: Source) -> Source:
+    """The source with a digest by which its encoded samples may be kept."""
+    if encoding is None:
+        return source
+    return replace(source, digest=encoding.digest() + source.digest)
 
 
 def _prepared(source: Source, prepare: Prepare, config: ExperimentConfig, console: Console) -> Samples:
@@ -156,7 +217,7 @@ def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
     reading = read_data(own, console)
     if config.data.checks == "strict":  # what it trained on was whole
         act_on(reading.findings, "strict")
-    data = _assembled(reading, build_split(split, reading.source.manifest, own.seed), (), own, console)
+    data = _assembled(reading, build_split(split, reading.source.manifest, own.seed), (), own, console, run)
     if data.source.digest[:16] != (config.derived or {}).get("data_digest"):
         raise DataError(
             Problem(
@@ -165,9 +226,7 @@ def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
                 "restore it, or score other data with `epochal evaluate RUN --data PATH`",
             )
         )
-    statistics = load_statistics(run)
-    normalizer = build_normalizer(config.data, statistics, data.samples.shape)
-    return replace(data, statistics=statistics, normalizer=normalizer)
+    return data
 
 
 def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console) -> Data:
@@ -192,18 +251,9 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
     moved = Component.model_validate({"name": component.name, **arguments})
     source = build_source(moved, task_class(config.task).target)
     source = _renumbered(source, tuple(facts["names"]), path)
-    prepare = build_prepare(config.data.prepare)
-    samples = _prepared(source, prepare, config, console)
-    statistics = load_statistics(run)
     nothing = np.zeros(0, np.int64)
     split = Split(train=nothing, val=nothing, test=np.arange(len(source.manifest)), origin=str(path))
-    normalizer = build_normalizer(config.data, statistics, samples.shape)
-    return Data(source, split, prepare, samples, statistics, normalizer)
-
-
-def load_statistics(run: Run) -> Statistics:
-    """The statistics of the training split of a run."""
-    return Statistics.from_json(json.loads(run.folder.statistics.read_text()))
+    return _encoded(source, split, config, console, run)
 
 
 def _renumbered(source: Source, names: tuple[str, ...], path: Path) -> Source:

@@ -17,9 +17,15 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "kind": data.source.kind,
         "names": list(experiment.task.names),
         "input_shape": list(data.samples.shape),
+        "model_shape": list(data.input_shape),
         "channels": int(_raw_channels(experiment)) if image else None,
         "image_files": isinstance(data.source.read, ImageFiles),
         "features": list(data.source.features),
+        "read_columns": {
+            key: list(frame.columns)
+            for key, frame in (("sample", data.source.frame), ("beside", data.source.beside))
+            if frame is not None
+        },
         "outputs": experiment.task.outputs,
         "parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
         "samples": {name: len(data.split.rows(name)) for name in data.split.names()},

@@ -16,7 +16,7 @@ from epochal.engine.compute import choose_compute, choose_device
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in, task_context
 from epochal.experiment.config import ExperimentConfig, load_experiment
-from epochal.experiment.data import load_statistics
+from epochal.experiment.encodings import cardinalities, load_encodings, load_statistics, model_facts
 from epochal.inference.predict import Predictor
 from epochal.models.build import build_model
 from epochal.run.folder import RunFolder
@@ -68,28 +68,35 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
     model_component = (
         config.model.model_copy(update={"pretrained": False}) if _has_pretrained(config) else config.model
     )
-    model = build_model(model_component, shape, task.outputs, seed=config.seed)
+    encoding, beside = load_encodings(run)
+    kind, model_shape = facts["kind"], tuple(facts.get("model_shape") or shape)
+    told = model_facts(kind, model_shape, encoding, beside)
+    model = build_model(model_component, model_shape, task.outputs, seed=config.seed, facts=told)
     weights, _ = read_checkpoint(run.folder.best)
     compute = choose_compute(config.compute, facts)
     if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         model.eval()
         with torch.no_grad():
-            model(torch.zeros(1, *shape))
+            model(torch.zeros(1, *model_shape))
     model.load_state_dict(weights)
     prepare = build_prepare(config.data.prepare)
     return Predictor(
-        model=compute.lay_out(model, shape),
+        model=compute.lay_out(model, model_shape),
         task=task,
         prepare=prepare,
-        normalizer=build_normalizer(config.data, statistics, shape).to(compute.device),
+        normalizer=build_normalizer(config.data, statistics, model_shape, kind, cardinalities(encoding)).to(
+            compute.device
+        ),
         device=compute.device,
         autocast=compute.autocast,
         channels_last=compute.channels_last,
-        kind=facts["kind"],
+        kind=kind,
         shape=shape,
         channels=facts["channels"],
         features=tuple(facts["features"]),
         target=prepare.target if facts.get("image_files") else None,
+        encoding=encoding,
+        beside=beside,
         decision=read_decision(run.folder),
     )
 

@@ -51,8 +51,14 @@ def in_parts(experiment: Experiment, processes: Processes) -> bool:
 def plain_model(experiment: Experiment) -> nn.Module:
     """The experiment's model as it was built, for weights to be loaded into."""
     assert experiment.config.model is not None
-    shape = experiment.data.samples.shape
-    model = build_model(experiment.config.model, shape, experiment.task.outputs, seed=experiment.config.seed)
+    shape = experiment.data.input_shape
+    model = build_model(
+        experiment.config.model,
+        shape,
+        experiment.task.outputs,
+        seed=experiment.config.seed,
+        facts=experiment.data.model_facts,
+    )
     return experiment.compute.lay_out(model, shape)
 
 

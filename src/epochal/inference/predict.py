@@ -11,9 +11,10 @@ from torch import nn
 
 from epochal.analysis.decision import Decision
 from epochal.data.batch import Batch
-from epochal.data.inputs import Inputs, Kind
+from epochal.data.encode.encoding import Encoding
+from epochal.data.inputs import Inputs
 from epochal.data.jpeg import Target
-from epochal.data.manifest import Array
+from epochal.data.manifest import Array, Kind
 from epochal.data.prepare import Prepare
 from epochal.data.statistics import Normalizer
 from epochal.data.values import to_float
@@ -30,6 +31,7 @@ class Predictor:
     features: names of the columns that it takes. channels_last: the layout of its batches of images.
     decision: the temperature that outputs are divided by, and the thresholds of predictions.
     target: the resize that image files were decoded for in training; None where nothing was so decoded.
+    encoding, beside: how samples, and columns that are a second input, become numbers.
     """
 
     model: nn.Module
@@ -44,6 +46,8 @@ class Predictor:
     channels: int | None
     features: tuple[str, ...]
     target: Target | None = None
+    encoding: Encoding | None = None
+    beside: Encoding | None = None
     decision: Decision = field(default_factory=Decision)
 
     def predict(

@@ -7,6 +7,7 @@ import math
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -18,9 +19,12 @@ from epochal.models.initialise import INITIALISATIONS, initialise
 from epochal.models.pretrained import load_weights, read_weights
 from epochal.models.vision import VisionModel, find_vision_model, list_vision_models, missing_packages
 
-SUPPLIED = ("input_shape", "in_channels", "in_features", "num_classes", "outputs", "out_features")
+FACTS = ("cardinalities", "vocabulary", "input_shapes")
+SUPPLIED = ("input_shape", "in_channels", "in_features", "num_classes", "outputs", "out_features", *FACTS)
 """The parameters that a model is given where its signature has them: ``input_shape`` is (C, H, W) or (F,),
-``in_channels`` its first number, ``in_features`` the product of all; the others are the output's width."""
+``in_channels`` its first number, ``in_features`` the product of all; ``num_classes``, ``outputs`` and
+``out_features`` are the output's width; ``cardinalities`` has the number of codes of each column, 0 for
+a number; ``vocabulary`` is the number of token ids; ``input_shapes`` has each of several inputs' shape."""
 
 RESERVED = ("init", "pretrained")
 """The keys that every model takes beside its own arguments."""
@@ -46,8 +50,17 @@ MODELS = Registry("model", _OURS, fallback=_find_foreign, listing=list_vision_mo
 """Ours by name, torchvision's and timm's by theirs (``torchvision/`` or ``timm/`` before it decides)."""
 
 
-def build_model(component: Component, input_shape: Sequence[int], outputs: int, *, seed: int) -> nn.Module:
+def build_model(
+    component: Component,
+    input_shape: Sequence[int],
+    outputs: int,
+    *,
+    seed: int,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+) -> nn.Module:
     """The model [B, *input_shape] -> [B, outputs] on the CPU, its weights determined by the seed.
+
+    facts: of ``FACTS``, what is known of the input besides its shape.
 
     The global generator is left as it was. A model that is not ours starts from the weights that plain
     PyTorch gives it after ``torch.manual_seed(seed)``. ConfigError where it can't be built, RequestError
@@ -63,7 +76,7 @@ def build_model(component: Component, input_shape: Sequence[int], outputs: int, 
     # only the CPU's generator: seeding through torch.manual_seed would disturb the devices' too
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = _construct(component.name, function, _supplied(function, shape, outputs) | arguments)
+        model = _construct(component.name, function, _supplied(function, shape, outputs, facts) | arguments)
     scheme = component.arguments.get("init", "kaiming" if component.name in _OURS else "none")
     initialise(model, scheme, torch.Generator().manual_seed(seed))
     if isinstance(pretrained, str):
@@ -105,13 +118,17 @@ def check_sizes(model: str, **sizes: Sequence[int]) -> None:
             raise ConfigError(Problem(f"'{name}' of {model} can't be {list(values)}", "model", mend))
 
 
-def _supplied(function: Callable[..., Any], input_shape: tuple[int, ...], outputs: int) -> dict[str, Any]:
+def _supplied(
+    function: Callable[..., Any], input_shape: tuple[int, ...], outputs: int, facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """What the system knows, of what the function asks for by name."""
     known = {
         "input_shape": input_shape,
         "in_channels": input_shape[0],
         "in_features": math.prod(input_shape),
         **dict.fromkeys(("num_classes", "outputs", "out_features"), outputs),
+        "cardinalities": (),
+        **facts,
     }
     asked = inspect.signature(function).parameters
     return {name: value for name, value in known.items() if name in asked}

@@ -51,6 +51,11 @@ class RunFolder:
         return self.path / "statistics.json"
 
     @property
+    def encoding(self) -> Path:
+        """Vocabularies and what fills gaps, from the training split: of texts and columns."""
+        return self.path / "encoding.json"
+
+    @property
     def inspection(self) -> Path:
         """What the checks of the data found."""
         return self.path / "inspect.json"

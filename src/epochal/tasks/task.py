@@ -61,7 +61,7 @@ class Task(ABC):
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """The model's outputs [B, outputs]; a model that gives [B] for one output is understood."""
-        outputs: Tensor = model(batch.inputs)
+        outputs: Tensor = batch.through(model)
         return outputs[:, None] if outputs.ndim == 1 and self.outputs == 1 else outputs
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:

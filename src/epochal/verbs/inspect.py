@@ -124,7 +124,15 @@ def _describe(name: str, data: Data) -> Inspection:
             part: summarise(
                 manifest,
                 split.rows(part),
-                data.statistics if part == "train" else measure(data.samples, manifest, split.rows(part)),
+                data.statistics
+                if part == "train"
+                else measure(
+                    data.samples,
+                    manifest,
+                    split.rows(part),
+                    data.source.kind,
+                    data.normalizer.transform,
+                ),
                 data.facts,
             )
             for part in split.names()

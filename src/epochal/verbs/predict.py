@@ -72,7 +72,9 @@ def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Pred
         return _open([inputs], predictor)
     if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
         paths, target = [str(entry) for entry in inputs], predictor.target
-        return open_inputs(paths, predictor.kind, predictor.channels, predictor.features, target)
+        return open_inputs(
+            paths, predictor.kind, predictor.channels, predictor.features, target, predictor.encoding
+        )
     array = np.asarray(inputs)
     if array.ndim == 0:
         raise RequestError(Problem("an array of samples [N, ...] is needed", mend="give a list of one"))

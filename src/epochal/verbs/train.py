@@ -143,6 +143,8 @@ def _new_folder(experiment: Experiment, place: RunFolder | None) -> RunFolder:
     folder = place or create_run_folder(config.runs_folder, config.name, experiment.id)
     write_text(folder.split, split_table(data.split, data.source.manifest).write_csv())
     write_json(folder.statistics, data.statistics.to_json())
+    if encodings := data.encodings():
+        write_json(folder.encoding, encodings)
     write_json(folder.inspection, data.inspection())
     hardware = experiment.compute.describe()
     write_json(folder.environment, describe_environment(config.seed, data.source.digest, hardware))

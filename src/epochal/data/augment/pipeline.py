@@ -6,7 +6,6 @@ import functools
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 
@@ -23,6 +22,7 @@ from epochal.data.foreign import (
     torchvision_names,
     torchvision_transform,
 )
+from epochal.data.manifest import Kind
 from epochal.data.values import to_float
 from epochal.errors import ConfigError, DataError, Problem
 
@@ -113,9 +113,7 @@ def check_step(component: Component) -> list[tuple[str, Problem]]:
     return check_arguments_of(AUGMENT, component, SUPPLIED)
 
 
-def build_augment(
-    components: Sequence[Component], kind: Literal["image", "vector", "tensor"], classes: int | None
-) -> Augment:
+def build_augment(components: Sequence[Component], kind: Kind, classes: int | None) -> Augment:
     """The pipeline of these augmentations for inputs of this kind.
 
     classes: their number where targets are class indices, else None. Raises ConfigError with all that is

@@ -74,6 +74,7 @@ def subset(source: Source, rows: Array) -> Source:
             manifest=kept,
             digest=digest,
             read=replace(read, paths=[read.paths[row] for row in rows]),
+            beside=None if source.beside is None else source.beside[rows],
         )
     return replace(
         source,
@@ -82,6 +83,8 @@ def subset(source: Source, rows: Array) -> Source:
         read=lambda row: read(int(rows[row])),
         array=None if source.array is None else source.array[rows],
         item=None if item is None else lambda row: item(int(rows[row])),
+        frame=None if source.frame is None else source.frame[rows],
+        beside=None if source.beside is None else source.beside[rows],
     )
 
 

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Number
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,14 +16,12 @@ from PIL import Image
 
 from epochal.data.foreign import forked_generators
 from epochal.data.images import to_array
-from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Kind, Manifest, Source, TargetKind
 from epochal.data.problems import SHOWN, raise_problems
 from epochal.data.sources.arrays import as_samples, finite
 from epochal.data.sources.digest import array_digest, digest_arrays
 from epochal.data.sources.targets import array_targets
 from epochal.errors import DataError, Problem
-
-Kind = Literal["image", "vector", "tensor"]
 
 _KEYS = (("input", "image", "x"), ("target", "label", "y"))
 _EXPECTED = "return (input, target), or a dict with input and target (or image and label, x and y)"

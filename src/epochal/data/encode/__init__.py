@@ -1,0 +1,1 @@
+"""How texts and columns of a table become numbers, as the training split has them."""

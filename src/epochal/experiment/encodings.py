@@ -1,0 +1,66 @@
+"""What the training split taught before a sample was an array, fitted or as a run has written it down."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from epochal.data.encode.encoding import Encoding, encoding_from_json, fit_encoding
+from epochal.data.manifest import Kind, Source
+from epochal.data.split import Split
+from epochal.data.statistics import Statistics
+from epochal.errors import ConfigError, Problem
+from epochal.experiment.config import ExperimentConfig
+from epochal.run.run import Run
+
+
+def encodings_of(
+    source: Source, split: Split, config: ExperimentConfig, run: Run | None
+) -> tuple[Encoding | None, Encoding | None]:
+    """How samples, and columns beside them, become numbers: fitted on training, or as a run has it."""
+    if run is not None:
+        return load_encodings(run)
+    encoding = beside = None
+    if source.frame is not None:
+        assert source.kind in ("vector", "text")
+        kind: Literal["vector", "text"] = "vector" if source.kind == "vector" else "text"
+        encoding = fit_encoding(config.data.encode, kind, source.frame[split.train])
+    elif config.data.encode is not None:
+        what = f"samples of kind {source.kind} are numbers already"
+        raise ConfigError(Problem(what, "data.encode", "leave it out"))
+    if source.beside is not None:
+        beside = fit_encoding(None, "vector", source.beside[split.train])
+    return encoding, beside
+
+
+def cardinalities(encoding: Encoding | None) -> tuple[int, ...]:
+    """Of each encoded column, its number of codes, 0 where it is a number; empty without columns."""
+    return tuple(encoding.model_facts.get("cardinalities", ())) if encoding is not None else ()
+
+
+def model_facts(
+    kind: Kind, shape: tuple[int, ...], encoding: Encoding | None, beside: Encoding | None
+) -> dict[str, Any]:
+    """What a network is told besides the shape of its input."""
+    facts = encoding.model_facts if encoding is not None else {}
+    if beside is None:
+        return facts
+    return facts | {
+        "input_shapes": {kind: shape, "columns": (len(beside.features),)},
+        "cardinalities": cardinalities(beside),
+    }
+
+
+def load_statistics(run: Run) -> Statistics:
+    """The statistics of the training split of a run."""
+    return Statistics.from_json(json.loads(run.folder.statistics.read_text()))
+
+
+def load_encodings(run: Run) -> tuple[Encoding | None, Encoding | None]:
+    """How a run's samples, and the columns beside them, became numbers; None where they were numbers."""
+    path = run.folder.encoding
+    found = json.loads(path.read_text()) if path.exists() else {}
+    sample, beside = (
+        encoding_from_json(found[key]) if key in found else None for key in ("sample", "beside")
+    )
+    return sample, beside
