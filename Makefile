@@ -49,6 +49,7 @@ bench: install
 	$(BIN)/python -m benchmarks.evaluation
 	$(BIN)/python -m benchmarks.augmentation
 	$(BIN)/python -m benchmarks.checkpointing
+	$(BIN)/python -m benchmarks.manifest
 	$(BIN)/python -m benchmarks.scaling
 
 lint: install

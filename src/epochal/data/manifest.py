@@ -18,6 +18,11 @@ TargetKind = Literal["class", "labels", "value"]
 Array = npt.NDArray[Any]
 
 
+def row_names(count: int) -> pl.Series:
+    """The FILENAME of samples that are no files: the row's number as text."""
+    return pl.int_range(count, eager=True).cast(pl.String).alias("FILENAME")
+
+
 @dataclass(frozen=True)
 class Manifest:
     """One row a sample, column by column; row numbers are positions 0..N-1 in every column.

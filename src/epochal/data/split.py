@@ -72,12 +72,15 @@ def build_split(component: Component | None, manifest: Manifest, seed: int) -> S
 def split_table(split: Split, manifest: Manifest) -> pl.DataFrame:
     """INDEX, FILENAME and SPLIT of every row that is in a split, by INDEX; ``file`` reads it back."""
     rows = np.concatenate([split.rows(name) for name in _PLACES])
-    names = [name for name in _PLACES for _ in split.rows(name)]
+    counts = [len(split.rows(name)) for name in _PLACES]
+    names = pl.concat(
+        [pl.repeat(name, count, eager=True) for name, count in zip(_PLACES, counts, strict=True)]
+    )
     frame = pl.DataFrame(
         {
             "INDEX": rows,
             "FILENAME": manifest.filenames.gather(rows),
-            "SPLIT": pl.Series(names, dtype=pl.String),
+            "SPLIT": names,
         }
     )
     return frame.sort("INDEX")

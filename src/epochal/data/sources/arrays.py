@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import polars as pl
 
-from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.targets import array_targets
@@ -53,7 +53,7 @@ def arrays(
     targets, names = array_targets(found[target], target_kind, Path(target).stem, where)
     groups = pl.Series("GROUP", _words(found[group])) if group else None
     splits = _splits(_words(found[split]), where) if split else None
-    filenames = pl.Series("FILENAME", [str(row) for row in range(count)])
+    filenames = row_names(count)
     manifest = Manifest(filenames, targets, target_kind, names, groups, splits)
     return Source(manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples)
 

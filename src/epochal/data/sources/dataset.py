@@ -16,7 +16,7 @@ from PIL import Image
 
 from epochal.data.foreign import forked_generators
 from epochal.data.images import to_array
-from epochal.data.manifest import Array, Kind, Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Kind, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import SHOWN, raise_problems
 from epochal.data.sources.arrays import as_samples, finite
 from epochal.data.sources.digest import array_digest, digest_arrays
@@ -50,7 +50,7 @@ def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
     given = getattr(dataset, "classes", None)
     names = tuple(str(entry) for entry in given) if isinstance(given, list | tuple) else ()
     targets, names = array_targets(_stacked(contents.targets, name), target_kind, "target", name, names)
-    filenames = pl.Series("FILENAME", [str(row) for row in range(count)])
+    filenames = row_names(count)
     manifest = Manifest(filenames, targets, target_kind, names, _groups(dataset, count, name))
     # the samples of a random Dataset have no digest of their own
     samples = np.frombuffer(name.encode() if is_random else b"".join(contents.digests), np.uint8)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.targets import expect_kind
@@ -50,7 +50,7 @@ def idx(root: str | Path, *, names: list[str] | None = None, target_kind: Target
         what = f"{len(names)} names, but labels from 0 to {count - 1}"
         raise DataError(Problem(what, where=str(base), mend="name every class"))
     manifest = Manifest(
-        filenames=pl.Series("FILENAME", [str(row) for row in range(len(samples))]),
+        filenames=row_names(len(samples)),
         targets=targets,
         target_kind="class",
         names=tuple(names or (str(number) for number in range(count))),

@@ -6,9 +6,8 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.targets import expect_kind
 
@@ -96,7 +95,7 @@ def _classes(name: str, features: tuple[str, ...]) -> Source:
 
 
 def _manifest(targets: Array, kind: TargetKind, names: tuple[str, ...]) -> Manifest:
-    filenames = pl.Series("FILENAME", [str(row) for row in range(len(targets))])
+    filenames = row_names(len(targets))
     return Manifest(filenames, targets, kind, names)
 
 

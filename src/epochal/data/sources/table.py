@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from epochal.data.images import IMAGE_SUFFIXES, Channels, ImageFiles, common_channels, is_image
-from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import raise_problems
 from epochal.data.sources.digest import digest_arrays, digest_files
 from epochal.data.sources.targets import class_targets, sort_names
@@ -74,13 +74,13 @@ def table(
     if file is not None:
         base = Path(root).expanduser() if root is not None else rows.path.parent
         filenames, paths = _image_paths(rows, file, base, problems)
+        named = pl.Series("FILENAME", filenames)
     else:
-        filenames = [str(row) for row in range(len(rows))]
+        named = row_names(len(rows))
         vectors = feature_matrix(rows, used, problems)
     raise_problems(problems)
 
     columns = rows.frame if file is not None else rows.frame.drop(_many_valued(vectors, used))
-    named = pl.Series("FILENAME", filenames)
     manifest = Manifest(named, values, target_kind, names, groups, splits, columns)
     if file is None:
         digest = digest_arrays(manifest, vectors)
