@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from epochal.data.jpeg import ORIENTATION, SUFFIXES, Target, decode_jpeg, reduced
 from epochal.data.manifest import Array
+from epochal.data.members import open_bytes, read_bytes, size_and_time
 from epochal.data.problems import raise_problems
 from epochal.errors import DataError, Problem
 
@@ -54,8 +55,8 @@ def read_image(
     Raises DataError naming the file where it is missing, empty, broken, too large or out of range.
     """
     if os.fspath(path).lower().endswith(SUFFIXES):
-        with suppress(OSError), open(path, "rb", buffering=0) as file:
-            pixels = decode_jpeg(file.read(), channels, target, PIXEL_LIMIT)
+        with suppress(OSError):
+            pixels = decode_jpeg(read_bytes(path), channels, target, PIXEL_LIMIT)
             if pixels is not None:
                 return pixels
     return _opened(path, lambda image: to_array(reduced(image, target), channels))
@@ -104,7 +105,7 @@ def _deep_gray(image: Image.Image, channels: int) -> Array:
 def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], Result]) -> Result:
     """What ``use`` makes of an opened image; whatever goes wrong becomes a DataError with the path."""
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with open_bytes(path) as file, Image.open(file, formats=_FORMATS) as image:
             if image.width * image.height > PIXEL_LIMIT:
                 raise Image.DecompressionBombError
             return use(image)
@@ -114,7 +115,7 @@ def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], Result]) 
     except FileNotFoundError:
         what, mend = "there is no such file", "check the path"
     except UnidentifiedImageError:
-        if os.path.getsize(path) == 0:
+        if size_and_time(path)[0] == 0:
             what, mend = "the file is empty", "copy it again, or leave it out"
         else:
             what = "this is no image that epochal reads"

@@ -149,7 +149,7 @@ def _make_paths_absolute(text: ConfigText) -> None:
         component = data.get(section) if isinstance(data, dict) else None
         if isinstance(component, dict) and ":" not in str(component.get("name")):
             for key in _PATH_ARGUMENTS & component.keys():
-                if isinstance(component[key], str):
+                if isinstance(component[key], str) and "://" not in component[key]:
                     component[key] = str(Path(component[key]).expanduser().absolute())
     model = text.values.get("model")
     if isinstance(model, dict) and isinstance(model.get("pretrained"), str):

@@ -43,7 +43,7 @@ from epochal.experiment.own_code import describe
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
 
-_PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path"}
+_PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path", "shards": "path"}
 
 
 @dataclass(frozen=True)

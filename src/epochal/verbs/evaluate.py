@@ -13,6 +13,7 @@ import polars as pl
 
 from epochal.analysis.decision import takes_temperature
 from epochal.console import Console
+from epochal.data.remote import fetch, is_remote
 from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
 from epochal.experiment.assemble import Experiment, assemble
@@ -79,6 +80,8 @@ def evaluate(
         raise RequestError(Problem(f"no split is called '{split}'", mend=mend))
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
+        if data is not None and is_remote(str(data)):
+            data = fetch(str(data), config.cache_folder, console)
         parts = (
             other_data(found, config, Path(data), console) if data else data_of_run(found, config, console)
         )

@@ -21,6 +21,7 @@ from epochal.data.filling import fill_rows
 from epochal.data.images import PIXEL_LIMIT, read_image, to_array
 from epochal.data.jpeg import ORIENTATION
 from epochal.data.manifest import Array
+from epochal.data.members import read_bytes, size_and_time
 from epochal.errors import DataError
 from epochal.run.durable import write_bytes
 
@@ -119,8 +120,8 @@ def _key(paths: Sequence[str]) -> str:
     for path in paths:
         mark = "missing"
         with suppress(OSError):
-            stat = os.stat(path)
-            mark = f"{stat.st_size} {stat.st_mtime_ns}"
+            size, changed = size_and_time(path)
+            mark = f"{size} {changed}"
         digest.update(f"{os.path.abspath(path)}\0{mark}\n".encode())
     return digest.hexdigest()
 
@@ -129,7 +130,7 @@ def _look(path: str, row: int, facts: FileFacts) -> None:
     """Write into a row what one file shows."""
     data = b""
     try:
-        data = Path(path).read_bytes()
+        data = read_bytes(path)
         facts.digest[row] = np.frombuffer(hashlib.blake2b(data, digest_size=16).digest(), np.uint64)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             facts.size[row] = image.height, image.width

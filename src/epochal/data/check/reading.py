@@ -18,6 +18,7 @@ from epochal.data.check.files import FileFacts, file_faults, scan_files
 from epochal.data.check.findings import Finding, Subject, counted
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source, TargetKind
+from epochal.data.remote import localized
 from epochal.data.sources import build_source
 from epochal.data.sources.table import _image_paths, _targets
 from epochal.data.tables import (
@@ -65,6 +66,7 @@ def read_source(
 
     Raises DataError for what is wrong with the whole, and without checks for single samples too.
     """
+    component = localized(component, cache, console)
     own_channels = checked and component.name in ("folder", "table") and _auto_channels(component)
     if own_channels:  # every header is read below: the source need not do it
         component = Component.model_validate({"name": component.name, **component.arguments, "channels": 3})

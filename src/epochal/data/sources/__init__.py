@@ -21,6 +21,7 @@ SOURCES = Registry(
         "digits": f"{_HERE}.sklearn_data:digits",
         "folder": f"{_HERE}.folder:folder",
         "idx": f"{_HERE}.idx:idx",
+        "shards": f"{_HERE}.shards:shards",
         "table": f"{_HERE}.table:table",
         "wine": f"{_HERE}.sklearn_data:wine",
     },

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from epochal.data.manifest import Array, Manifest
+from epochal.data.members import open_bytes, size_and_time
 
 _CONTENT_LIMIT = 1 << 30
 """Bytes of all files together up to which their content is read; above, sizes and times stand for it."""
@@ -26,12 +26,11 @@ def digest_arrays(manifest: Manifest, *arrays: Array) -> str:
 def digest_files(manifest: Manifest, paths: Sequence[str]) -> str:
     """The digest of samples in files: their content up to 1 GiB in all, else path, size and time."""
     with ThreadPoolExecutor() as pool:
-        stats = list(pool.map(os.stat, paths))
-        if sum(stat.st_size for stat in stats) <= _CONTENT_LIMIT:
+        marked = list(pool.map(size_and_time, paths))
+        if sum(size for size, _ in marked) <= _CONTENT_LIMIT:
             return _combined(manifest, pool.map(_content, paths))
     marks = (
-        f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode()
-        for path, stat in zip(paths, stats, strict=True)
+        f"{path}\0{size}\0{changed}\n".encode() for path, (size, changed) in zip(paths, marked, strict=True)
     )
     return _combined(manifest, marks)
 
@@ -56,5 +55,8 @@ def array_digest(array: Array) -> bytes:
 
 
 def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
+    with open_bytes(path) as file:
+        digest = hashlib.blake2b(digest_size=16)
+        while block := file.read(1 << 18):
+            digest.update(block)
+        return digest.digest()
