@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from epochal.config.section import Section
 
@@ -30,12 +30,23 @@ class EvaluationConfig(Section):
     subgroups: tuple[str, ...] = Field(
         default=(), description="columns of the table: every score for each of their values, and the gaps"
     )
+    positive: str | None = Field(
+        default=None,
+        description="the positive one of two classes, put last wherever classes are in order; "
+        "by default the last by name",
+    )
     threshold: ThresholdConfig | None = Field(
         default=None, description="{rule: youden|f1|sensitivity, at: 0.9}; for two classes, or each label"
     )
     calibrate: bool = Field(
         default=False, description="divide logits by a temperature fitted on validation, also in predict"
     )
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _class_name(cls, value: object) -> object:
+        """Class names are text, also where they look like numbers."""
+        return str(value) if type(value) is int else value
 
     @property
     def resamples(self) -> int:

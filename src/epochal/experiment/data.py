@@ -32,6 +32,7 @@ from epochal.data.statistics import (
 )
 from epochal.data.transform import build_transform
 from epochal.errors import ConfigError, DataError, EpochalError, Problem, RequestError
+from epochal.experiment.class_order import check_positive, with_names, with_positive_last
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.encodings import (
     cardinalities,
@@ -126,8 +127,11 @@ def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = T
 
 
 def read_data(config: ExperimentConfig, console: Console) -> Reading:
-    """The samples that can be used, and what is wrong with the others; as far as ``data.checks`` asks."""
-    return read_source(
+    """The samples that can be used, and what is wrong with the others; as far as ``data.checks`` asks.
+
+    Raises ConfigError where ``evaluation.positive`` is not one of two classes.
+    """
+    reading = read_source(
         config.data.source,
         task_class(config.task).target,
         exclude=config.data.exclude,
@@ -135,6 +139,8 @@ def read_data(config: ExperimentConfig, console: Console) -> Reading:
         cache=config.cache_folder,
         console=console,
     )
+    check_positive(config.evaluation.positive, reading.source.manifest)
+    return reading
 
 
 def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[Finding]:
@@ -156,7 +162,9 @@ def _assembled(
     run: Run | None = None,
 ) -> Data:
     """The samples encoded, prepared and measured; ``run``: by its encodings and statistics."""
-    data = _encoded(reading.source, split, config, console, run)
+    # only now: which rows go to which split does not depend on what is positive
+    source = with_positive_last(reading.source, config.evaluation.positive)
+    data = _encoded(source, split, config, console, run)
     return replace(data, findings=findings, excluded=reading.excluded, facts=reading.facts)
 
 
@@ -250,20 +258,7 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
         arguments["features"] = facts["features"]
     moved = Component.model_validate({"name": component.name, **arguments})
     source = build_source(moved, task_class(config.task).target)
-    source = _renumbered(source, tuple(facts["names"]), path)
+    source = with_names(source, tuple(facts["names"]), str(path))
     nothing = np.zeros(0, np.int64)
     split = Split(train=nothing, val=nothing, test=np.arange(len(source.manifest)), origin=str(path))
     return _encoded(source, split, config, console, run)
-
-
-def _renumbered(source: Source, names: tuple[str, ...], path: Path) -> Source:
-    """The source with its targets in the order of a run's classes, labels or target columns."""
-    manifest = source.manifest
-    if manifest.names == names:
-        return source
-    unknown = [name for name in manifest.names if name not in names]
-    if unknown or manifest.target_kind != "class":
-        what = f"its targets {list(manifest.names)} are not those of the run: {list(names)}"
-        raise DataError(Problem(what, str(path), "rename or drop what the run does not know"))
-    places = np.array([names.index(name) for name in manifest.names])
-    return replace(source, manifest=replace(manifest, targets=places[manifest.targets], names=names))
