@@ -88,14 +88,17 @@ def test_an_assessment_has_what_applies() -> None:
     predictions = np.stack([1 - positive, positive], axis=1)
     config = EvaluationConfig(intervals=100, subgroups=("site",))
     columns = pl.DataFrame({"site": ["x", "y"] * 40})
-    decision = Decision(2.0, "f1", (0.3,))
-    found = assess(BINARY, predictions, targets, config, 0, decision=decision, columns=columns)
-    assert list(found) == [
-        "intervals", "interval_method", "calibration", "threshold", "subgroups", "gaps",
-    ]  # fmt: skip
-    assert found["calibration"].keys() == {"ece", "brier", "temperature"}
-    assert found["calibration"]["temperature"] == 2.0
+    decided = Decision(2.0, "f1", (0.3,)).decided(predictions)
+    found = assess(BINARY, predictions, targets, config, 0, decided=decided, columns=columns)
+    assert list(found) == ["intervals", "interval_method", "calibration", "subgroups", "gaps"]
+    assert found["calibration"].keys() == {"ece", "brier"}
     chosen, site = positive >= 0.3, np.arange(80) % 2
+    right = chosen == targets
+    assert found["subgroups"]["site"]["x"]["overall"]["accuracy"] == pytest.approx(right[site == 0].mean())
+    low, high = found["subgroups"]["site"]["x"]["intervals"]["accuracy"]
+    assert low <= right[site == 0].mean() <= high
+    low, high = found["intervals"]["accuracy"]
+    assert low <= right.mean() <= high < (positive > 0.5).mean() + 1
     gap = abs(chosen[site == 0].mean() - chosen[site == 1].mean())
     assert found["gaps"]["site"]["demographic_parity"] == pytest.approx(gap)
     bare = assess(BINARY, predictions, targets, EvaluationConfig(intervals=False), 0)

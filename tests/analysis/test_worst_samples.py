@@ -68,7 +68,10 @@ def test_sorted_by_loss() -> None:
     task = Classification(TaskContext(NAMES, None))
     predictions, targets = np.array([[0.9, 0.1, 0.0], [0.4, 0.3, 0.3]]), np.array([0, 1])
     losses = -np.log(predictions[np.arange(2), targets])
-    found = sorted_by_loss(task, table_of(task, predictions, targets), predictions, losses)
+    table = table_of(task, predictions, targets)
+    found = sorted_by_loss(task, table, predictions, predictions, losses)
     assert found["INDEX"].to_list() == [101, 100]
     assert found["LOSS"].to_list() == pytest.approx([-np.log(0.3), -np.log(0.9)])
     assert found["CONFIDENCE"].to_list() == [0.4, 0.9]
+    decided = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    assert sorted_by_loss(task, table, predictions, decided, losses)["CONFIDENCE"].to_list() == [0.3, 0.1]

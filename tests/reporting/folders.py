@@ -108,7 +108,8 @@ def _additions(overall: dict[str, float]) -> dict[str, Any]:
         "intervals": intervals,
         "interval_method": "percentile bootstrap, 1,000 draws",
         "calibration": {"ece": 0.031, "brier": 0.21, "temperature": 1.32},
-        "threshold": {"rule": "youden", "value": 0.41, "chosen_on": "val", "overall": overall},
+        "threshold": {"rule": "youden", "class": "cat", "value": 0.41, "chosen_on": "val"},
+        "without_threshold": {"overall": overall},
         "subgroups": {
             "sex": {
                 "female": {"samples": 131, **group, "too_small": False},

@@ -17,12 +17,14 @@ from epochal.analysis.calibration import (
     label_reliability,
 )
 from epochal.analysis.config import EvaluationConfig
-from epochal.analysis.decision import Decision, takes_temperature
+from epochal.analysis.decision import takes_temperature
+from epochal.analysis.mistakes import confused_pairs, worst_samples
 from epochal.analysis.resample import Resampler, group_numbers
 from epochal.analysis.subgroups import column_texts, fairness_gaps, subgroup_scores
 from epochal.data.manifest import Array
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
+from epochal.tasks.regression import Regression
 from epochal.tasks.scores import Floats
 from epochal.tasks.task import Task
 
@@ -34,37 +36,35 @@ def assess(
     config: EvaluationConfig,
     seed: int,
     *,
-    decision: Decision = Decision(),  # noqa: B008 (frozen)
+    decided: Array | None = None,
     groups: Array | None = None,
     columns: pl.DataFrame | None = None,
     losses: tuple[Floats, Floats] | None = None,
 ) -> dict[str, Any]:
-    """``intervals``, ``calibration``, ``threshold``, ``subgroups`` and ``gaps``, as JSON has them.
+    """``intervals``, ``calibration``, ``subgroups`` and ``gaps``, as JSON has them.
 
-    predictions: probabilities [N, K] or values [N, T], all finite. targets: [N, ...]. groups: [N], what
-    is resampled together. columns: N rows; those that ``config.subgroups`` names. losses: as
-    ``sample_losses`` gives them. A key that does not apply is absent.
+    predictions: probabilities [N, K] or values [N, T], all finite. targets: [N, ...]. decided: as
+    ``scores_at`` takes it. groups: [N], what is resampled together. columns: N rows; those that
+    ``config.subgroups`` names. losses: as ``sample_losses`` gives them. A key that does not apply is absent.
     """
     found: dict[str, Any] = {}
     if config.resamples:
         resampler = Resampler(len(predictions), group_numbers(groups), seed)
-        intervals = bootstrap_intervals(task, predictions, targets, resampler, config.resamples, losses)
+        intervals = bootstrap_intervals(
+            task, predictions, targets, resampler, config.resamples, losses, decided
+        )
         found |= {"intervals": intervals.values, "interval_method": intervals.method}
     if takes_temperature(task):
-        found["calibration"] = {
-            **calibration(task, predictions, targets),
-            "temperature": decision.temperature,
-        }
-    at = decision.scores_at(task, predictions, targets)
-    if at is not None:
-        found["threshold"] = at
+        found["calibration"] = calibration(task, predictions, targets)
     if columns is not None and config.subgroups:
         found["subgroups"] = {
-            name: subgroup_scores(task, predictions, targets, columns[name], groups, config.resamples, seed)
+            name: subgroup_scores(
+                task, predictions, targets, columns[name], groups, config.resamples, seed, decided
+            )
             for name in config.subgroups
         }
-        decided = decision.decided(predictions)
-        gaps = {name: _gaps(task, decided, targets, columns[name]) for name in config.subgroups}
+        chosen = predictions if decided is None else decided
+        gaps = {name: _gaps(task, chosen, targets, columns[name]) for name in config.subgroups}
         found |= {"gaps": {name: each for name, each in gaps.items() if each}}
     return found
 
@@ -82,6 +82,24 @@ def reliability(task: Task, probabilities: Array, targets: Array) -> pl.DataFram
     """The table ``calibration`` of classes or labels: CLASS, CONFIDENCE, FREQUENCY, COUNT."""
     table = class_reliability if isinstance(task, Classification) else label_reliability
     return table(probabilities, targets, task.names)
+
+
+def mistakes(
+    task: Task, table: pl.DataFrame, predictions: Array, decided: Array | None, targets: Array
+) -> dict[str, pl.DataFrame]:
+    """The tables ``calibration``, ``confused`` and ``errors``, where the task is one of epochal's own.
+
+    table: of the predictions, a row a sample. predictions, decided, targets: as ``scores_at`` takes them.
+    """
+    if not isinstance(task, Classification | Multilabel | Regression):
+        return {}
+    chosen = predictions if decided is None else decided
+    found = {"errors": worst_samples(task, table, predictions, chosen, targets)}
+    if takes_temperature(task):
+        found["calibration"] = reliability(task, predictions, targets)
+    if isinstance(task, Classification):
+        found["confused"] = confused_pairs(chosen.argmax(axis=1), targets, task.names)
+    return found
 
 
 def _gaps(task: Task, decided: Array, targets: Array, column: pl.Series) -> dict[str, float]:

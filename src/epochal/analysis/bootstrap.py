@@ -49,10 +49,12 @@ def bootstrap_intervals(
     resampler: Resampler,
     resamples: int,
     losses: tuple[Floats, Floats] | None = None,
+    decided: Array | None = None,
 ) -> Intervals:
     """The interval of every overall score of these predictions.
 
     losses: of each sample its loss [N] and what it counts in the mean [N]; None leaves out ``loss``.
+    decided: as ``scores_at`` takes it.
     Above 200,000 samples fewer resamples do, of which ``method`` says the number. roc_auc and
     average_precision have no interval where samples times classes are more than 7.5 million.
     Nothing has an interval where all samples are of one group: how groups differ is unknown.
@@ -69,7 +71,7 @@ def bootstrap_intervals(
             _percentiles(drawn), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %"
         )
     resamples = min(resamples, max(_FEWEST, _WORK // len(predictions)))
-    parts = [_counts_of(task, predictions, targets)]
+    parts = [_counts_of(task, predictions if decided is None else decided, targets)]
     if losses is not None:
         parts.append(_mean_loss(*losses))
     drawn = _collect(parts, resampler, resamples)

@@ -15,7 +15,8 @@ BINS = 15
 """Of equal width, as in Guo et al. 2017."""
 
 _MOST_CLASSES = 100  # with a reliability curve of their own
-_TEMPERATURES = (0.05, 20.0)
+TEMPERATURES = (0.05, 20.0)
+"""The ends of the search for one."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def fit_temperature(logits: Floats, targets: Array) -> float:
         own = np.take_along_axis(scaled, targets[:, None], axis=1)[:, 0]
         return float((logsumexp(scaled, axis=1) - own).mean())
 
-    bounds = tuple(np.log(_TEMPERATURES))
+    bounds = tuple(np.log(TEMPERATURES))
     found = minimize_scalar(negative_log_likelihood, bounds=bounds, method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
 

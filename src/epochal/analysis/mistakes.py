@@ -50,14 +50,12 @@ def worst_samples(
     """
     named = table.select(pl.exclude("^PROBABILITY_.*$"))
     if isinstance(task, Classification):
-        chosen = decided.argmax(axis=1)
-        confidence = np.take_along_axis(predictions, chosen[:, None], axis=1)[:, 0]
-        wrong = np.where(chosen != targets, confidence, -1.0)
+        confidence = _of_decided(task, predictions, decided)[:, 0]
+        wrong = np.where(decided.argmax(axis=1) != targets, confidence, -1.0)
     elif isinstance(task, Multilabel):
-        yes = decided > 0.5
-        each = np.where(yes, predictions, 1 - predictions)
+        each = _of_decided(task, predictions, decided)
         confidence = each.min(axis=1)
-        wrong = np.where(yes != (targets > 0.5), each, -1.0).max(axis=1)
+        wrong = np.where((decided > 0.5) != (targets > 0.5), each, -1.0).max(axis=1)
     else:
         spread = targets.std(axis=0)
         errors = (np.abs(predictions - targets) / np.where(spread > 0, spread, 1)).mean(axis=1)
@@ -73,6 +71,13 @@ def worst_samples(
     )
 
 
+def _of_decided(task: Task, predictions: Array, decided: Array) -> Array:
+    """The probability of what is decided: [N, 1] of classes, of labels [N, L], of its presence or absence."""
+    if isinstance(task, Classification):
+        return np.take_along_axis(predictions, decided.argmax(axis=1)[:, None], axis=1)
+    return np.where(decided > 0.5, predictions, 1 - predictions)
+
+
 def _ranked(named: pl.DataFrame, kind: str, rows: Array, column: str, values: Array) -> pl.DataFrame:
     ranked: pl.DataFrame = named[rows.tolist()].select(
         pl.lit(kind).alias("KIND"),
@@ -83,11 +88,14 @@ def _ranked(named: pl.DataFrame, kind: str, rows: Array, column: str, values: Ar
     return ranked
 
 
-def sorted_by_loss(task: Task, table: pl.DataFrame, predictions: Array, losses: Array) -> pl.DataFrame:
-    """The table of predictions with LOSS and, of classes and labels, CONFIDENCE; the largest loss first."""
+def sorted_by_loss(
+    task: Task, table: pl.DataFrame, predictions: Array, decided: Array, losses: Array
+) -> pl.DataFrame:
+    """The table of predictions with LOSS and, of classes and labels, CONFIDENCE; the largest loss first.
+
+    predictions, decided, CONFIDENCE: as in ``worst_samples``.
+    """
     added = [pl.Series("LOSS", losses)]
-    if isinstance(task, Classification):
-        added.append(pl.Series("CONFIDENCE", predictions.max(axis=1)))
-    elif isinstance(task, Multilabel):
-        added.append(pl.Series("CONFIDENCE", np.maximum(predictions, 1 - predictions).min(axis=1)))
+    if isinstance(task, Classification | Multilabel):
+        added.append(pl.Series("CONFIDENCE", _of_decided(task, predictions, decided).min(axis=1)))
     return table.with_columns(added).sort("LOSS", descending=True, maintain_order=True)

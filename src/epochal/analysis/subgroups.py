@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from epochal.analysis.bootstrap import bootstrap_intervals
+from epochal.analysis.decision import scores_at
 from epochal.analysis.resample import Resampler, group_numbers
 from epochal.data.manifest import Array
 from epochal.errors import ConfigError, Problem, did_you_mean
@@ -48,21 +49,26 @@ def subgroup_scores(
     groups: Array | None,
     resamples: int,
     seed: int,
+    decided: Array | None = None,
 ) -> dict[str, Any]:
     """Each value of a column -> ``samples``, ``overall``, ``intervals`` and ``too_small``.
 
     column: [N], beside predictions and targets. groups: what is resampled together, [N], or None. Too small
-    to judge is a value with fewer than 20 samples, or fewer than 5 of a class.
+    to judge is a value with fewer than 20 samples, or fewer than 5 of a class. decided: as ``scores_at``
+    takes it.
     """
     found: dict[str, Any] = {}
     values = column_texts(column)
     for value in sorted(set(values)):
         rows = np.flatnonzero(values == value)
         own, truth = predictions[rows], targets[rows]
-        entry: dict[str, Any] = {"samples": len(rows), "overall": task.scores(own, truth).overall}
+        chosen = None if decided is None else decided[rows]
+        scores = scores_at(task, own, chosen, truth)
+        entry: dict[str, Any] = {"samples": len(rows), "overall": scores.overall}
         if resamples:
             resampler = Resampler(len(rows), group_numbers(None if groups is None else groups[rows]), seed)
-            entry["intervals"] = bootstrap_intervals(task, own, truth, resampler, resamples).values
+            found_of = bootstrap_intervals(task, own, truth, resampler, resamples, decided=chosen)
+            entry["intervals"] = found_of.values
         found[value] = {**entry, "too_small": _is_too_small(task, truth)}
     return found
 

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
     """The scores of splits side by side, one a line; beside the last of them its 95 % interval.
 
-    Below them the calibration, and for each threshold what it gives.
+    Below them the calibration, and the thresholds with what the scores are without them.
     """
     found = {split: _read(run, split) for split in splits}
     found = {split: content for split, content in found.items() if content}
     if not found:
         return
-    rows = {split: _rows(content) for split, content in found.items()}
+    rows = {split: score_rows(content) for split, content in found.items()}
     names = list(dict.fromkeys(name for each in rows.values() for name in each))
     width = max(len(name) for name in names)
     last = list(found)[-1]
@@ -32,7 +32,7 @@ def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
         cells = "".join(f"  {rows[split][name]:9.4f}" if name in rows[split] else " " * 11 for split in found)
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}{cells}{low_high}")
-    _print_threshold(found[last].get("threshold"))
+    print_threshold(found[last])
 
 
 def _read(run: Run, split: str) -> dict[str, Any]:
@@ -41,16 +41,23 @@ def _read(run: Run, split: str) -> dict[str, Any]:
     return content
 
 
-def _rows(content: dict[str, Any]) -> dict[str, float]:
+def score_rows(content: dict[str, Any]) -> dict[str, float]:
+    """The overall scores of a split and its calibration."""
     calibration = content.get("calibration", {})
     return {**content["overall"], **{name: calibration[name] for name in ("ece", "brier") if calibration}}
 
 
-def _print_threshold(threshold: dict[str, Any] | None) -> None:
+def print_threshold(content: dict[str, Any]) -> None:
+    """At which thresholds the scores of a split are, and what those that change are without them."""
+    threshold = content.get("threshold")
     if threshold is None:
         return
     value = threshold["value"]
     values = value if isinstance(value, dict) else {threshold["class"]: value}
     texts = ", ".join(f"{each:.4f} of {name}" for name, each in values.items())
-    scores = ", ".join(f"{name} {each:.4f}" for name, each in threshold["overall"].items())
-    click.echo(f"at the threshold {texts} ({threshold['rule']} on {threshold['chosen_on']}): {scores}")
+    mean = "each fold's own threshold, on average" if "folds" in threshold else "the threshold"
+    click.echo(f"decided at {mean} {texts} ({threshold['rule']} on {threshold['chosen_on']})")
+    before = content["without_threshold"]["overall"]
+    changed = {name: each for name, each in before.items() if each != content["overall"].get(name)}
+    scores = ", ".join(f"{name} {each:.4f}" for name, each in changed.items())
+    click.echo(f"without it: {scores or 'the same'}")

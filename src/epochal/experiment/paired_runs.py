@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from epochal.analysis.decision import scores_at, takes_temperature
 from epochal.analysis.paired import delong, mcnemar, paired_bootstrap
 from epochal.data.manifest import Array
 from epochal.errors import EpochalError
 from epochal.experiment.restore import load_run_config, task_of_run
 from epochal.run.run import Run
 from epochal.tasks.classification import Classification
-from epochal.tasks.tables import arrays_of, read_predictions
+from epochal.tasks.tables import arrays_of, decisions_of, read_predictions
 from epochal.tasks.task import Task
 
 _RESAMPLES = 2000
@@ -28,20 +29,24 @@ class Samples:
     """What a run predicted for the samples of one split, in the order of their INDEX.
 
     keys: INDEX, FILENAME and the columns of the target, as text. predictions, targets: [N, ...], as
-    ``Task.scores`` takes them. cache: the scores of resamples that were computed already.
+    ``Task.scores`` takes them. decided: as ``scores_at`` takes it. cache: the scores of resamples that were
+    computed already.
     """
 
     keys: pl.DataFrame
     task: Task
     predictions: Array
     targets: Array
+    decided: Array | None = None
     cache: dict[bytes, dict[str, float]] = field(default_factory=dict)
 
     def scores(self, rows: Array) -> dict[str, float]:
         """All scores of these rows; once, however many of the scores are asked for."""
         key = hashlib.blake2b(rows.tobytes(), digest_size=16).digest()
         if key not in self.cache:
-            self.cache[key] = dict(self.task.scores(self.predictions[rows], self.targets[rows]).overall)
+            decided = None if self.decided is None else self.decided[rows]
+            found = scores_at(self.task, self.predictions[rows], decided, self.targets[rows])
+            self.cache[key] = dict(found.overall)
         return self.cache[key]
 
     @property
@@ -72,10 +77,11 @@ def read_samples(run: Run, split: str) -> Samples | str:
         table = read_predictions(path)
         table = table.sort([name for name in ("INDEX", "FOLD") if name in table.columns], maintain_order=True)
         predictions, targets = arrays_of(table, task.target, task.names)
+        decided = decisions_of(table, predictions, task) if takes_temperature(task) else None
     except (EpochalError, OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         return f"the predictions of {run.path} can't be read: {str(error).splitlines()[0]}"
     known = [name for name in table.columns if name == "TARGET" or name.startswith("TARGET_")]
-    return Samples(table.select("INDEX", "FILENAME", *known), task, predictions, targets)
+    return Samples(table.select("INDEX", "FILENAME", *known), task, predictions, targets, decided)
 
 
 def not_the_same(a: Samples, b: Samples) -> str:
@@ -123,6 +129,7 @@ def _difference(a: Samples, b: Samples, score: str) -> PairedDifference:
     groups = None if once else indices
     drawn = paired_bootstrap(of_rows, rows + count, rows, rows, groups, a.resamples)
     if once and isinstance(a.task, Classification) and score == "accuracy":
-        correct = [each.predictions.argmax(axis=1) == each.targets for each in (a, b)]
+        chosen = [each.predictions if each.decided is None else each.decided for each in (a, b)]
+        correct = [each.argmax(axis=1) == a.targets for each in chosen]
         return PairedDifference(drawn.difference, drawn.low, drawn.high, mcnemar(*correct), "McNemar")
     return PairedDifference(drawn.difference, drawn.low, drawn.high, drawn.p_value, "paired bootstrap")

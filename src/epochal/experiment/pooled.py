@@ -8,32 +8,34 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from epochal.analysis.assessment import assess, reliability
-from epochal.analysis.decision import takes_temperature
-from epochal.analysis.mistakes import confused_pairs
+from epochal.analysis.assessment import assess, mistakes
+from epochal.analysis.decision import Decision, curves_at, scores_at, takes_temperature
+from epochal.data.draws import key_integer
 from epochal.data.folds import groups_of
-from epochal.data.manifest import Manifest
+from epochal.data.foreign import forked_generators
+from epochal.data.images import fitted
+from epochal.data.manifest import Array, Source
+from epochal.data.prepare import build_prepare
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
-from epochal.experiment.restore import task_of_run
-from epochal.plots.calibration import plot_calibration
+from epochal.experiment.restore import read_decision, task_of_run
 from epochal.plots.draw import draw_plots, read_curves
 from epochal.plots.folds import mean_roc, plot_mean_roc
+from epochal.plots.gallery import draw_errors
 from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
-from epochal.tasks.classification import Classification
-from epochal.tasks.tables import arrays_of, read_predictions
+from epochal.tasks.tables import arrays_of, decisions_of, read_predictions
+from epochal.tasks.task import Task
 
 LABEL = "pooled"
 
 
-def write_pooled(
-    folder: RunFolder, config: ExperimentConfig, folds: Sequence[Run], manifest: Manifest
-) -> None:
+def write_pooled(folder: RunFolder, config: ExperimentConfig, folds: Sequence[Run], source: Source) -> None:
     """Write ``crossval.json``, the pooled predictions, curves and plots of finished folds into their parent.
 
+    A pooled prediction is that of its fold, by the fold's own threshold where it has one.
     mean, std: over folds, of each score of the test part; std has the divisor k - 1.
     """
     scores = [_test_scores(fold) for fold in folds]
@@ -53,9 +55,9 @@ def write_pooled(
         ],
         "mean": {name: float(each.mean()) for name, each in values.items()},
         "std": {name: float(each.std(ddof=1)) if len(each) > 1 else 0.0 for name, each in values.items()},
-        "pooled": _pooled(folder, config, folds[0], table, manifest),
+        "pooled": _pooled(folder, config, folds, table, source),
     }
-    _write_curves(folder, folds)
+    _draw(folder, config, folds, source)
     write_json(folder.crossval, content)
 
 
@@ -66,36 +68,63 @@ def _test_scores(fold: Run) -> dict[str, float]:
 
 
 def _pooled(
-    folder: RunFolder, config: ExperimentConfig, fold: Run, table: pl.DataFrame, manifest: Manifest
+    folder: RunFolder, config: ExperimentConfig, folds: Sequence[Run], table: pl.DataFrame, source: Source
 ) -> dict[str, Any]:
     """Scores of all predictions together; empty for a task whose table has other columns than ours."""
-    task = task_of_run(config, fold)
+    task, manifest = task_of_run(config, folds[0]), source.manifest
     try:
-        predictions, targets = arrays_of(table, manifest.target_kind, manifest.names)
+        predictions, targets = arrays_of(table, task.target, task.names)
     except DataError:
         return {}
-    scores = task.scores(predictions, targets)
+    decided = decisions_of(table, predictions, task) if takes_temperature(task) else None
+    scores = scores_at(task, predictions, decided, targets)
     # a sample that several repeats test is one, and so is a group
     rows = table["INDEX"].to_numpy()
     kept_together = groups_of(config.data.split, manifest)
-    groups = rows if kept_together is None else kept_together[rows]
-    columns = None if manifest.columns is None else manifest.columns[rows]
-    found = assess(task, predictions, targets, config.evaluation, config.seed, groups=groups, columns=columns)
-    curves = task.curves(predictions, targets)
-    if takes_temperature(task):
-        curves["calibration"] = reliability(task, predictions, targets)
-    if isinstance(task, Classification):
-        curves["confused"] = confused_pairs(predictions.argmax(axis=1), targets, task.names)
+    found = assess(
+        task,
+        predictions,
+        targets,
+        config.evaluation,
+        config.seed,
+        decided=decided,
+        groups=rows if kept_together is None else kept_together[rows],
+        columns=None if manifest.columns is None else manifest.columns[rows],
+    )
+    curves = curves_at(task, predictions, decided, targets)
+    curves |= mistakes(task, table, predictions, decided, targets)
     for kind, curve in curves.items():
         write_text(folder.curve(kind, LABEL), curve.write_csv())
-    return {"samples": len(table), **scores.to_json(), **found}
+    chosen = _thresholds(task, [read_decision(fold.folder) for fold in folds])
+    if chosen:
+        chosen["without_threshold"] = task.scores(predictions, targets).to_json()
+    return {"samples": len(table), **scores.to_json(), **found, **chosen}
 
 
-def _write_curves(folder: RunFolder, folds: Sequence[Run]) -> None:
+def _thresholds(task: Task, decisions: Sequence[Decision]) -> dict[str, Any]:
+    """The part ``threshold``, its value the mean over folds, beside what each fold has; empty without any."""
+    mean = Decision.mean(decisions)
+    if mean.thresholds is None:
+        return {}
+    each = [decision.described(task)["value"] for decision in decisions]
+    return {"threshold": {**mean.described(task), "chosen_on": "val of each fold", "folds": each}}
+
+
+def _draw(folder: RunFolder, config: ExperimentConfig, folds: Sequence[Run], source: Source) -> None:
+    """The pooled curves, of images the gallery of errors, and the ROC curve of each fold."""
     draw_plots(folder.curves, folder.plots, folder.history, splits=(LABEL,))
-    if folder.curve("calibration", LABEL).exists():
-        figure = plot_calibration(read_curves(folder.curve("calibration", LABEL)), LABEL)
-        save(figure, folder.plots / f"calibration_{LABEL}.png")
+    errors = folder.curve("errors", LABEL)
+    if errors.exists() and source.kind == "image":
+        prepare = build_prepare(config.data.prepare)
+        read = fitted(source.read, prepare.target)
+
+        def prepared(row: int) -> Array:
+            with forked_generators() as seed:  # a Dataset of the user's may draw from them
+                seed(key_integer(config.seed, 0, row))
+                return prepare(read(row))
+
+        path = folder.plots / f"errors_{LABEL}.png"
+        draw_errors(pl.read_csv(errors, infer_schema_length=0), prepared, path)
     found = {
         f"fold {number}": read_curves(fold.folder.curve("roc", "test"))
         for number, fold in enumerate(folds, start=1)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import polars as pl
 from torch import Tensor, nn
 
-from epochal.analysis.assessment import assess, reliability
-from epochal.analysis.decision import Decision, learn_decision, takes_temperature
+from epochal.analysis.assessment import assess, mistakes
+from epochal.analysis.decision import Decision, curves_at, learn_decision, scores_at
 from epochal.analysis.losses import sample_losses
-from epochal.analysis.mistakes import confused_pairs, sorted_by_loss, worst_samples
+from epochal.analysis.mistakes import sorted_by_loss
 from epochal.analysis.subgroups import check_subgroups
 from epochal.console import log
 from epochal.data.batch import Batch
@@ -26,16 +27,14 @@ from epochal.experiment.assemble import Experiment
 from epochal.experiment.restore import read_decision
 from epochal.experiment.whole_split import WholeSplit
 from epochal.inference.evaluate import Outcome, collect, score
-from epochal.plots.calibration import plot_calibration
-from epochal.plots.draw import draw_plots, read_curves
+from epochal.plots.draw import draw_plots
 from epochal.plots.gallery import draw_errors
-from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
 from epochal.tasks.build import task_class
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
-from epochal.tasks.regression import Regression
+from epochal.tasks.scores import Scores
 from epochal.tasks.task import Task
 
 _Collected = tuple[Tensor, Tensor, Tensor]
@@ -59,11 +58,13 @@ class Asked:
 
     learn: fit on validation what the configuration, or an earlier fit, asks for; else take what is stored.
     calibrate: fit a temperature, whatever the configuration says. by_loss: write predictions/..._by_loss.csv.
+    remarks: what the metrics say beside the scores.
     """
 
     learn: bool = True
     calibrate: bool = False
     by_loss: bool = False
+    remarks: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_evaluations(
@@ -80,11 +81,15 @@ def write_evaluations(
 
 
 def write_other_evaluation(
-    experiment: Experiment, folder: RunFolder, label: str, by_loss: bool = False
+    experiment: Experiment,
+    folder: RunFolder,
+    label: str,
+    by_loss: bool = False,
+    remarks: Mapping[str, Any] = MappingProxyType({}),
 ) -> Outcome:
     """Evaluate the best weights on all rows of other data, and write it under its label.
 
-    It is not asked for subgroups whose columns it lacks.
+    It is not asked for subgroups whose columns it lacks. remarks: what the metrics say beside the scores.
     """
     evaluation, columns = experiment.config.evaluation, experiment.data.source.manifest.columns
     known = tuple(name for name in evaluation.subgroups if columns is not None and name in columns.columns)
@@ -95,7 +100,7 @@ def write_other_evaluation(
         experiment = replace(
             experiment, config=experiment.config.model_copy(update={"evaluation": evaluation})
         )
-    asked = Asked(learn=False, by_loss=by_loss)
+    asked = Asked(learn=False, by_loss=by_loss, remarks=remarks)
     return _write(experiment, folder, {label: experiment.test}, iter, asked)[label]
 
 
@@ -116,12 +121,14 @@ def _write(
             decision = learn_decision(experiment.task, outputs, targets, calibrate, evaluation.threshold)
             write_json(folder.calibration, decision.to_json())
             log.info(f"learnt on validation: {decision}")
+            if decision.doubt:
+                log.warning(decision.doubt)
         elif calibrate or evaluation.threshold:
             log.warning("no temperature and no threshold are chosen, for there is no validation split")
     outcomes = {}
     for label, found in batches.items():
         of_label = collected.get(label) or _collect(experiment, model, found, checked)
-        outcomes[label] = _write_split(experiment, found, of_label, folder, label, decision, asked.by_loss)
+        outcomes[label] = _write_split(experiment, found, of_label, folder, label, decision, asked)
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
     for label in outcomes:
@@ -130,11 +137,8 @@ def _write(
 
 
 def _draw(folder: RunFolder, label: str, pool: Pool) -> None:
-    """The reliability diagram, and of images the gallery of errors."""
-    reliability_table, errors = folder.curve("calibration", label), folder.curve("errors", label)
-    if reliability_table.exists():
-        figure = plot_calibration(read_curves(reliability_table), label)
-        save(figure, folder.plots / f"calibration_{label}.png")
+    """Of images the gallery of errors."""
+    errors = folder.curve("errors", label)
     if errors.exists() and pool.source.kind == "image":
         samples = pool.samples
         held = samples.array
@@ -160,7 +164,7 @@ def write_evaluation(
     """Scores, predictions and curves of some batches, under a label such as ``test``."""
     check_evaluation(experiment)
     collected = _collect(experiment, model, batches, checked)
-    return _write_split(experiment, batches, collected, folder, label, Decision(), by_loss=False)
+    return _write_split(experiment, batches, collected, folder, label, Decision(), Asked())
 
 
 def _write_split(
@@ -170,24 +174,35 @@ def _write_split(
     folder: RunFolder,
     label: str,
     decision: Decision,
-    by_loss: bool,
+    asked: Asked,
 ) -> Outcome:
+    """Score what was collected and write it; what counts decisions counts those at the thresholds."""
     task, manifest = experiment.task, batches.pool.source.manifest
     outputs, targets = decision.scaled(collected[0]), collected[1]
     outcome = score(task, outputs, targets, collected[2])
     table = prediction_table(task, outcome, manifest, decision)
-    content: dict[str, Any] = {"samples": len(outcome.samples), **outcome.scores.to_json()}
-    curves = task.curves(outcome.predictions, outcome.targets)
+    finite = bool(np.isfinite(outcome.predictions).all())
+    decided = decision.decided(outcome.predictions) if finite else None
+    content: dict[str, Any] = {}
+    if decided is not None:
+        content = {"threshold": decision.described(task), "without_threshold": outcome.scores.to_json()}
+        found = scores_at(task, outcome.predictions, decided, outcome.targets)
+        overall = {"loss": outcome.scores.overall["loss"], **found.overall}
+        outcome = replace(outcome, scores=Scores(overall, found.per_class))
+    content = {"samples": len(outcome.samples), **asked.remarks, **outcome.scores.to_json(), **content}
+    curves = curves_at(task, outcome.predictions, decided, outcome.targets)
     # a few samples that stand for a split, before training, have no interval worth its time
-    if not isinstance(task, WholeSplit) and np.isfinite(outcome.predictions).all():
-        content |= _assessed(experiment, outcome, outputs, targets, manifest, decision, label)
-        curves |= _mistakes(task, outcome, table, decision)
+    if not isinstance(task, WholeSplit) and finite:
+        content |= _assessed(experiment, outcome, outputs, targets, manifest, decided, label)
+        if "calibration" in content:
+            content["calibration"]["temperature"] = decision.temperature
+        curves |= mistakes(task, table, outcome.predictions, decided, outcome.targets)
     write_json(folder.scores(label), content)
     write_text(folder.predictions(label), table.write_csv())
     for kind, curve in curves.items():
         write_text(folder.curve(kind, label), curve.write_csv())
-    if by_loss:
-        _write_by_loss(task, outcome, outputs, targets, table, folder, label)
+    if asked.by_loss:
+        _write_by_loss(task, outcome, decided, outputs, targets, table, folder, label)
     return outcome
 
 
@@ -197,10 +212,10 @@ def _assessed(
     outputs: Tensor,
     targets: Tensor,
     manifest: Manifest,
-    decision: Decision,
+    decided: Array | None,
     label: str,
 ) -> dict[str, Any]:
-    """Intervals, calibration, scores at thresholds, subgroups; a warning for those that are too small."""
+    """Intervals, calibration, subgroups; a warning for those that are too small."""
     evaluation = experiment.config.evaluation
     groups = groups_of(experiment.config.data.split, manifest)
     columns = None
@@ -212,7 +227,7 @@ def _assessed(
         outcome.targets,
         evaluation,
         experiment.config.seed,
-        decision=decision,
+        decided=decided,
         groups=None if groups is None else groups[outcome.samples],
         columns=columns,
         losses=sample_losses(experiment.task, outputs, targets) if evaluation.resamples else None,
@@ -226,25 +241,10 @@ def _assessed(
     return found
 
 
-def _mistakes(
-    task: Task, outcome: Outcome, table: pl.DataFrame, decision: Decision
-) -> dict[str, pl.DataFrame]:
-    """The tables ``calibration``, ``confused`` and ``errors``, where the task is one of epochal's own."""
-    predictions, targets = outcome.predictions, outcome.targets
-    if not isinstance(task, Classification | Multilabel | Regression):
-        return {}
-    decided = decision.decided(predictions)
-    found = {"errors": worst_samples(task, table, predictions, decided, targets)}
-    if takes_temperature(task):
-        found["calibration"] = reliability(task, predictions, targets)
-    if isinstance(task, Classification):
-        found["confused"] = confused_pairs(decided.argmax(axis=1), targets, task.names)
-    return found
-
-
 def _write_by_loss(
     task: Task,
     outcome: Outcome,
+    decided: Array | None,
     outputs: Tensor,
     targets: Tensor,
     table: pl.DataFrame,
@@ -255,7 +255,9 @@ def _write_by_loss(
     if losses is None:
         log.warning("the loss is no mean over samples, so that none can be sorted by it")
         return
-    worst_first = sorted_by_loss(task, table, outcome.predictions, losses[0])
+    predictions = outcome.predictions
+    chosen = predictions if decided is None else decided
+    worst_first = sorted_by_loss(task, table, predictions, chosen, losses[0])
     write_text(folder.predictions(f"{label}_by_loss"), worst_first.write_csv())
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from epochal.plots.calibration import plot_calibration
 from epochal.plots.confusion import plot_confusion
 from epochal.plots.history import Best, plot_learning_rate, plot_loss, plot_metrics
 from epochal.plots.precision_recall import plot_precision_recall
@@ -60,6 +61,7 @@ def _pictures(
             ("confusion", "confusion", plot_confusion),
             ("roc", "roc", plot_roc),
             ("precision_recall", "precision_recall", plot_precision_recall),
+            ("calibration", "calibration", plot_calibration),
             ("scatter", "predicted_vs_true", plot_regression),
         ):
             yield f"{picture}_{split}", partial(_from_table, draw, curves / f"{table}_{split}.csv", split)

@@ -39,7 +39,8 @@ _TITLES = {
 def draw_errors(table: pl.DataFrame, read: Callable[[int], Array], path: Path) -> None:
     """The samples of a table of errors, with their names, targets and predictions; nothing where it is empty.
 
-    table: KIND, INDEX, FILENAME, TARGET..., PREDICTION..., and CONFIDENCE or ERROR, as text. read: the row
+    table: KIND, INDEX, FILENAME, FOLD where there are folds, TARGET..., PREDICTION..., and CONFIDENCE or
+    ERROR, as text. read: the row
     number -> the image, C×H×W.
     """
     sections = []
@@ -56,7 +57,7 @@ def draw_errors(table: pl.DataFrame, read: Callable[[int], Array], path: Path) -
 def _words(row: dict[str, str]) -> tuple[str, ...]:
     """What is said below the file's name: target and prediction, and how sure it was or how wrong."""
     name = "CONFIDENCE" if "CONFIDENCE" in row else "ERROR"
-    last = f"{name.lower()} {float(row[name]):.3g}"
+    last = f"{name.lower()} {float(row[name]):.3g}" + (f", fold {row['FOLD']}" if "FOLD" in row else "")
     if "TARGET" not in row:  # several values, which no line has room for
         return (last,)
     return f"true: {row['TARGET'] or '–'}", f"predicted: {row['PREDICTION'] or '–'}", last

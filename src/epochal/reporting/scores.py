@@ -12,6 +12,7 @@ import polars as pl
 from epochal.reporting.record import Json, Record, SplitResult
 from epochal.reporting.summary import main_scores, samples_of
 from epochal.reporting.words import label, number, percent
+from epochal.tasks.scores import COUNTED
 
 _MOST_CELLS = 20  # classes of a confusion matrix that is written with numbers
 _MOST_CONFUSED = 15
@@ -33,17 +34,18 @@ def overall_table(record: Record) -> dict[str, Any]:
         "splits": [(result.name, samples_of(record, result)) for result in results],
         "rows": [(name, [_placed(found, low, high) for found in cells]) for name, cells in rows],
         "scale": (low, high),
+        "seen": [
+            (result.name, samples_of(record, result), seen)
+            for result in results
+            if any((seen := result.scores.get("seen_in_training") or {}).values())
+        ],
         "method": methods[0] if methods else "",
         "calibration": [
             (result.name, result.scores["calibration"])
             for result in results
             if result.scores.get("calibration")
         ],
-        "thresholds": [
-            _threshold(result.name, result.scores["threshold"])
-            for result in results
-            if result.scores.get("threshold")
-        ],
+        "thresholds": [_threshold(result) for result in results if result.scores.get("threshold")],
     }
 
 
@@ -76,11 +78,20 @@ def _placed(found: dict[str, Any] | None, low: float, high: float) -> dict[str, 
     return {**found, "bar": [round((end - low) / (high - low), 4) for end in found["bar"]]}
 
 
-def _threshold(split: str, found: Json) -> dict[str, Any]:
+def _threshold(result: SplitResult) -> dict[str, Any]:
+    """A split's thresholds, and of the scores that they change what those are without."""
+    found, before = result.scores["threshold"], result.scores["without_threshold"]["overall"]
     value = found["value"]
     if isinstance(value, dict):  # of labels, one each
         value = ", ".join(f"{name} {number(each)}" for name, each in value.items())
-    return {"split": split, **found, "value": value, "scores": main_scores(found.get("overall", {}), 6)}
+    counted = {name: score for name, score in before.items() if name in COUNTED}
+    return {
+        "split": result.name,
+        **found,
+        "value": value,
+        "without": counted,
+        "scores": main_scores(counted, len(counted)),
+    }
 
 
 def class_table(result: SplitResult) -> dict[str, Any] | None:

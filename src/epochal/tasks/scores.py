@@ -109,6 +109,9 @@ def operating_points(scores: Floats, positive: Booleans) -> OperatingPoints:
     return OperatingPoints(ranked[last_of_ties], true_positives, last_of_ties + 1 - true_positives)
 
 
+COUNTED = ("accuracy", "balanced_accuracy", "exact_match", "precision", "recall", "f1")
+"""The scores that count decisions; the others rank or weigh probabilities."""
+
 TOP_K = 5
 
 

@@ -9,6 +9,7 @@ import polars as pl
 
 from epochal.data.manifest import Array, TargetKind
 from epochal.errors import DataError, Problem
+from epochal.tasks.task import Task
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
@@ -40,11 +41,30 @@ def arrays_of(table: pl.DataFrame, kind: TargetKind, names: tuple[str, ...]) -> 
     predictions = table.select(columns).to_numpy().astype(np.float32)
     if kind == "value":
         return predictions, table.select(known).to_numpy().astype(np.float32)
-    texts = table["TARGET"].cast(pl.String).fill_null("").to_list()
+    return predictions, _named(table["TARGET"], kind, names)
+
+
+def decisions_of(table: pl.DataFrame, predictions: Array, task: Task) -> Array | None:
+    """What PREDICTION says of classes or labels, 0 or 1, float32 [N, K]; None where probabilities say it too.
+
+    predictions: of the same table, as ``arrays_of`` gives them; they say the most probable class, and the
+    labels above one half.
+    """
+    said = _named(table["PREDICTION"], task.target, task.names)
+    if task.target == "class":
+        if np.array_equal(said, predictions.argmax(axis=1)):
+            return None
+        return np.asarray(said[:, None] == np.arange(len(task.names)), np.float32)
+    return None if np.array_equal(said, predictions > 0.5) else said.astype(np.float32)
+
+
+def _named(column: pl.Series, kind: TargetKind, names: tuple[str, ...]) -> Array:
+    """Class indices int64 [N], or labels uint8 [N, L], from a column of names."""
+    texts = column.cast(pl.String).fill_null("").to_list()
     place = {name: index for index, name in enumerate(names)}
     if kind == "class":
-        return predictions, np.array([place[text] for text in texts], np.int64)
-    targets = np.zeros(predictions.shape, np.uint8)
+        return np.array([place[text] for text in texts], np.int64)
+    marked = np.zeros((len(texts), len(names)), np.uint8)
     for row, text in enumerate(texts):
-        targets[row, [place[name] for name in text.split(";") if name]] = 1
-    return predictions, targets
+        marked[row, [place[name] for name in text.split(";") if name]] = 1
+    return marked

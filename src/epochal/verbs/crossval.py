@@ -79,7 +79,7 @@ def crossval(
             with flagged(folder, "the same command continues", partial(_explained, folder=folder)):
                 orders = [_order(config, overrides, fold, number) for number, fold in enumerate(folds, 1)]
                 _train_each(orders, folds) if jobs == 1 else _train_together(orders, folds, jobs)
-                write_pooled(folder, loaded, folds, source.manifest)
+                write_pooled(folder, loaded, folds, source)
         else:
             log.info(f"{folder.path} is finished already; --again does it once more")
     content = json.loads(folder.crossval.read_text())

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from epochal.console import Console
+from epochal.analysis.decision import Decision
+from epochal.console import Console, log
 from epochal.data.inputs import Inputs, fitting_samples, open_inputs
 from epochal.errors import Problem, RequestError
 from epochal.experiment.restore import load_predictor
@@ -31,7 +32,10 @@ def predict(
     batch_size: int = 128,
     quiet: bool = False,
 ) -> pl.DataFrame:
-    """Predictions of the best weights of a run, prepared as in training; of a cross-validation, their mean.
+    """Predictions of the best weights of a run, prepared as in training.
+
+    Of a cross-validation they are the mean of the folds' probabilities, each with its fold's temperature,
+    decided by the mean of the folds' thresholds where they have such.
 
     inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
     out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
@@ -52,8 +56,11 @@ def predict(
         with console.progress("predicting", len(opened) * len(predictors)) as advance:
             each = [one.predict(opened, batch_size, advance) for one in predictors]
         predictions = np.stack(each).mean(axis=0)
-    # the folds of a cross-validation have a threshold each, and none for their mean
-    columns = predictor.task.table(predictions, None) if len(each) > 1 else predictor.table(predictions)
+        decision = predictor.decision
+        if len(predictors) > 1:
+            decision = Decision.mean([one.decision for one in predictors])
+            log.info(_of_folds(len(predictors), decision))
+    columns = decision.table(predictor.task, predictions, None)
     table = pl.DataFrame(
         {
             "INDEX": np.arange(len(opened)),
@@ -65,6 +72,11 @@ def predict(
         Path(output).parent.mkdir(parents=True, exist_ok=True)
         getattr(table, WRITERS[Path(output).suffix])(output)
     return table
+
+
+def _of_folds(count: int, decision: Decision) -> str:
+    mean = f"predictions are the mean of those of {count} folds"
+    return f"{mean}, decided by the mean of their thresholds: {decision}" if decision.thresholds else mean
 
 
 def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Predictor) -> Inputs:
