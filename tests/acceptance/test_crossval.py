@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from shell import Shell
+from PIL import Image
+from shell import Shell, make_images
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
 import epochal
+from epochal.cli.scores import print_threshold
+from epochal.experiment.paired_runs import Samples, read_samples
 
 CONFIG = """
 data: {source: breast_cancer, split: {name: kfold, folds: 4, stratify: true}}
@@ -156,3 +159,63 @@ def test_a_split_without_folds_is_refused(here: Path) -> None:
     shell.write("tumours.yaml", CONFIG)
     said = shell.run("train", "tumours.yaml", code=2).stderr
     assert "tumours.yaml:2: data.split: kfold makes 4 splits, and none is chosen; train all with" in said
+
+
+def test_each_fold_decides_by_its_own_threshold_and_all_by_their_mean(
+    here: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Shell(here).write("tumours.yaml", CONFIG.replace("folds: 4", "folds: 2"))
+    rule = "evaluation={threshold: {rule: sensitivity, at: 1.0}, positive: malignant, intervals: 100}"
+    run = epochal.crossval(config, rule, quiet=True).run
+    content = json.loads((run.path / "crossval.json").read_text())["pooled"]
+    pooled = pl.read_csv(run.path / "predictions/pooled.csv")
+    values = content["threshold"]["folds"]
+    assert values[0] != values[1]
+    own = np.array(values)[pooled["FOLD"].to_numpy() - 1]
+    called = np.where(pooled["PROBABILITY_malignant"].to_numpy() >= own, "malignant", "benign")
+    assert (pooled["PREDICTION"].to_numpy() == called).all()
+    accuracy = (called == pooled["TARGET"].to_numpy()).mean()
+    assert content["overall"]["accuracy"] == pytest.approx(accuracy)
+    low, high = content["intervals"]["accuracy"]
+    assert low <= accuracy <= high
+    before = content["without_threshold"]["overall"]["accuracy"]
+    assert before != content["overall"]["accuracy"]
+    print_threshold(content)
+    said = capsys.readouterr().out
+    assert f"decided at each fold's own threshold, on average {np.mean(values):.4f} of malignant" in said
+    assert f"without it: accuracy {before:.4f}" in said
+    wrong = pl.read_csv(run.path / "curves/confused_pooled.csv")["COUNT"].sum()
+    assert wrong == (called != pooled["TARGET"].to_numpy()).sum()
+    errors = pl.read_csv(run.path / "curves/errors_pooled.csv")
+    assert set(errors["FOLD"]) <= {1, 2}
+    assert (errors.filter(KIND="confidently_wrong")["TARGET"] != errors["PREDICTION"].head(12)).all()
+    assert content["calibration"].keys() == {"ece", "brier"}
+
+    from sklearn.datasets import load_breast_cancer
+
+    caplog.set_level("INFO", "epochal")
+    found = epochal.predict(run, load_breast_cancer().data[:200].astype(np.float32), quiet=True)
+    mean = np.mean(values)
+    called = np.where(found["PROBABILITY_malignant"].to_numpy() >= mean, "malignant", "benign")
+    assert (found["PREDICTION"].to_numpy() == called).all()
+    assert f"decided by the mean of their thresholds: thresholds {mean:.4f}" in caplog.text
+
+    compared = read_samples(run, "pooled")  # what `epochal compare` takes
+    assert isinstance(compared, Samples)
+    assert compared.scores(np.arange(569))["accuracy"] == pytest.approx(accuracy)
+
+
+def test_of_images_the_mistakes_of_all_folds_are_shown(here: Path) -> None:
+    make_images(here / "pets", count=8, size=24)
+    split = {"name": "kfold", "folds": 2}
+    source = {"name": "folder", "root": "pets"}
+    data = {"source": source, "split": split, "prepare": [{"name": "resize", "size": 16}]}
+    config = {"data": data, "model": "tiny_vgg", "training": {"epochs": 1}, "tracking": []}
+    run = epochal.crossval(config, quiet=True).run
+    with Image.open(run.path / "plots/errors_pooled.png") as picture:
+        picture.load()
+    assert (run.path / "plots/calibration_pooled.png").exists()
+    page = epochal.report(run).read_text()
+    errors = pl.read_csv(run.path / "curves/errors_pooled.csv")
+    assert all(name in page for name in errors["FILENAME"])
+    assert "Most confused" in page

@@ -14,7 +14,10 @@ from scipy.special import softmax
 from sklearn import metrics
 
 import epochal
+from epochal.console import Console
 from epochal.errors import ConfigError, RequestError
+from epochal.experiment.config import load_experiment
+from epochal.experiment.data import assemble_data
 
 QUICK: dict[str, Any] = {"training": {"epochs": 3}, "tracking": []}
 DIGITS: dict[str, Any] = {"data": {"source": "digits"}, "model": "mlp", **QUICK}
@@ -59,8 +62,14 @@ def test_a_run_on_a_table_says_how_far_its_scores_can_be_trusted(here: Path) -> 
         table = run.predictions(split)
         called = table["PROBABILITY_well"].to_numpy() >= threshold["value"]
         assert (table["PREDICTION"].to_numpy() == np.where(called, "well", "ill")).all()
-        accuracy = (table["PREDICTION"] == table["TARGET"]).mean()
-        assert found["threshold"]["overall"]["accuracy"] == pytest.approx(accuracy)
+        right = (table["PREDICTION"] == table["TARGET"]).to_numpy()
+        accuracy = right.mean()
+        assert found["overall"]["accuracy"] == run.metrics[f"{split}/accuracy"] == pytest.approx(accuracy)
+        most_probable = np.where(table["PROBABILITY_well"].to_numpy() > 0.5, "well", "ill")
+        before = (most_probable == table["TARGET"].to_numpy()).mean()
+        assert found["without_threshold"]["overall"]["accuracy"] == pytest.approx(before)
+        wrong = pl.read_csv(run.path / "curves" / f"confused_{split}.csv")["COUNT"].sum()
+        assert wrong == (~right).sum()
     of_well = run.predictions("val").filter(pl.col("TARGET") == "well")
     assert (of_well["PREDICTION"] == "well").mean() >= 0.9  # type: ignore[operator]
 
@@ -149,7 +158,7 @@ def test_labels_have_thresholds_of_their_own(here: Path) -> None:
         called = table["PREDICTION"].fill_null("").str.contains(name)
         assert (called == (table[f"PROBABILITY_{name}"] >= values[name])).all()
     chosen_on = details(run, "val")  # where the threshold can only be better
-    assert chosen_on["threshold"]["overall"]["f1"] >= chosen_on["overall"]["f1"]
+    assert chosen_on["overall"]["f1"] >= chosen_on["without_threshold"]["overall"]["f1"]
     assert found["intervals"].keys() == found["overall"].keys()
 
 
@@ -159,6 +168,7 @@ def test_labels_have_thresholds_of_their_own(here: Path) -> None:
         ({"subgroups": ["sexx"]}, "did you mean 'sex'"),
         ({"threshold": {"rule": "best"}}, "threshold.rule"),
         ({"intervals": 3}, "evaluation.intervals"),
+        ({"positive": "il"}, "evaluation.positive: no class is called 'il'; did you mean 'ill'"),
     ],
 )
 def test_mistakes_are_found_before_training(evaluation: dict[str, Any], message: str, here: Path) -> None:
@@ -195,3 +205,55 @@ def test_columns_of_other_data_are_known_by_their_names(here: Path) -> None:
     new.write_csv(here / "elsewhere.csv")
     found = epochal.evaluate(run, data="elsewhere.csv", quiet=True)
     assert found.metrics == pytest.approx(epochal.evaluate(run, quiet=True).metrics)
+
+
+def test_the_positive_class_can_be_chosen(here: Path) -> None:
+    write_patients("patients.csv")
+    threshold = {"rule": "sensitivity", "at": 0.9}
+    config = {**patients(positive="ill", threshold=threshold, subgroups=["sex"]), "loss": "bce_with_logits"}
+    run = epochal.train(config, preflight=False, quiet=True)
+    usual = assemble_data(load_experiment(patients()), Console(quiet=True))
+    assert run.predictions()["INDEX"].to_list() == usual.split.test.tolist()  # whatever is positive
+    found, table = details(run, "test"), run.predictions()
+    ill = table["PROBABILITY_ill"].to_numpy()
+    assert found["threshold"]["class"] == "ill"
+    assert (
+        table["PREDICTION"].to_numpy() == np.where(ill >= found["threshold"]["value"], "ill", "well")
+    ).all()
+    of_val = run.predictions("val").filter(TARGET="ill")
+    assert (of_val["PREDICTION"] == "ill").mean() >= 0.9  # type: ignore[operator]
+    precision = metrics.average_precision_score(table["TARGET"] == "ill", ill)
+    assert found["overall"]["average_precision"] == pytest.approx(precision)
+    curve = pl.read_csv(run.path / "curves" / "precision_recall_test.csv")
+    assert curve["CURVE"].unique().to_list() == ["ill"]
+    women = (pl.read_csv("patients.csv")["sex"].gather(table["INDEX"]) == "f").to_numpy()
+    called = (table["PREDICTION"] == "ill").to_numpy()
+    gap = abs(called[women].mean() - called[~women].mean())
+    assert found["gaps"]["sex"]["demographic_parity"] == pytest.approx(gap)
+
+    others = epochal.evaluate(run, data="patients.csv", quiet=True)
+    assert others.per_class["ill"]["support"] == (pl.read_csv("patients.csv")["state"] == "ill").sum()
+    again = epochal.evaluate(run, quiet=True)
+    assert again.details == found
+    with pytest.raises(ConfigError, match="positive class is one of two classes"):
+        epochal.train({**DIGITS, "evaluation": {"positive": 3}}, quiet=True)
+
+
+def test_samples_that_the_run_learnt_from_are_counted(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_patients("patients.csv")
+    run = epochal.train(patients(), preflight=False, quiet=True)
+    table, split = pl.read_csv("patients.csv"), pl.read_csv(run.path / "split.csv")
+    of = {name: split.filter(SPLIT=name)["INDEX"].to_list() for name in ("train", "val", "test")}
+    write_patients("new.csv", seed=1)
+    strangers = pl.read_csv("new.csv")
+    relabelled = table[of["train"][40]].with_columns(state=pl.lit("well"), x0=pl.col("x0") + 1)
+    kept = [table[of["train"][:7]], table[of["val"][:2]], table[of["test"][:5]], relabelled, strangers]
+    pl.concat(kept).write_csv("new.csv")
+    found = epochal.evaluate(run, data="new.csv", quiet=True)
+    assert found.details["seen_in_training"] == {"train": 7, "val": 2}
+    said = "9 were in the run's own training split (7) or validation split (2)"
+    assert said in caplog.text
+
+    (here / "patients.csv").unlink()
+    found = epochal.evaluate(run, data="new.csv", quiet=True)
+    assert "patients.csv" in found.details["seen_in_training"]["unknown"]

@@ -44,7 +44,8 @@ from epochal.experiment.own_code import describe
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
 
-_PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path", "shards": "path"}
+PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path", "shards": "path"}
+"""The argument of a source that says where it reads from."""
 
 
 @dataclass(frozen=True)
@@ -245,10 +246,10 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
     source reads from no path, DataError where the data has targets that the run does not know.
     """
     component = config.data.source
-    if component.name not in _PATH_OF:
-        mend = "other data can be given for " + ", ".join(_PATH_OF)
+    if component.name not in PATH_OF:
+        mend = "other data can be given for " + ", ".join(PATH_OF)
         raise RequestError(Problem(f"its source '{component.name}' reads from no path", str(run.path), mend))
-    arguments = component.arguments | {_PATH_OF[component.name]: str(path.expanduser().absolute())}
+    arguments = component.arguments | {PATH_OF[component.name]: str(path.expanduser().absolute())}
     facts = config.derived or {}
     if component.name == "table":
         arguments.pop("split", None)

@@ -19,6 +19,7 @@ from epochal.errors import Problem, RequestError, did_you_mean
 from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.data import data_of_run, other_data
 from epochal.experiment.restore import load_run_config, read_decision
+from epochal.experiment.seen import seen_in_training
 from epochal.experiment.testing import Asked, prediction_table, write_evaluations, write_other_evaluation
 from epochal.run.catalog import find_run
 from epochal.run.durable import Lock
@@ -58,8 +59,9 @@ def evaluate(
 ) -> Evaluation:
     """Score the best weights of a run on ``train``, ``val`` or ``test``, or on other data with targets.
 
-    data: a folder or table laid out as the training data was; it is scored whole. The scores, predictions,
-    curves and plots are written into the run folder under the split's, or the data's, name.
+    data: a folder or table laid out as the training data was; it is scored whole, and a warning says how
+    many of its samples the run learnt from. The scores, predictions, curves and plots are written into the
+    run folder under the split's, or the data's, name.
     calibrate: first fit a temperature on the run's validation split; from then on ``predict``, ``load`` and
     ``evaluate`` use it, and the scores of validation and test are written anew.
     sort_by_loss: also write ``predictions/<name>_by_loss.csv``, the worst sample first.
@@ -99,7 +101,9 @@ def evaluate(
                 raise RequestError(Problem(f"the split '{split}' has no samples", str(found.path)))
             outcome = outcomes[split]
         else:
-            outcome = write_other_evaluation(experiment, found.folder, label, sort_by_loss)
+            seen = seen_in_training(found, config, parts.source, Path(data), console)
+            remarks = {"seen_in_training": seen}
+            outcome = write_other_evaluation(experiment, found.folder, label, sort_by_loss, remarks)
     manifest = parts.source.manifest
     table = prediction_table(experiment.task, outcome, manifest, read_decision(found.folder))
     details = json.loads(found.folder.scores(label).read_text())

@@ -64,7 +64,7 @@ def _same_samples(subject: Subject, places: Array, array: Array, drawn: bool) ->
     if subject.source.kind == "vector":  # a copy may have a number of its own
         array = array[:, [not _is_number(column) for column in array.T]]
     values = array.reshape(len(array), -1)
-    if subject.source.kind == "vector" and not _is_varied(values):
+    if subject.source.kind == "vector" and not is_varied(values):
         return []  # few values make many equal rows
     equal = equal_rows(array)
     if subject.source.kind == "vector":
@@ -87,7 +87,7 @@ def _is_number(column: Array) -> bool:
     return bool((column == np.round(column)).all()) and len(np.unique(column)) == len(column)
 
 
-def _is_varied(values: Array) -> bool:
+def is_varied(values: Array) -> bool:
     """Whether more than half of the rows of a column, [N, F], are different."""
     return any(len(np.unique(column)) * 2 > len(column) for column in values.T)
 
