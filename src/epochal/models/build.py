@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,15 +16,22 @@ from torch import nn
 from epochal.config.component import Component, Registry, check_arguments
 from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
 from epochal.models.initialise import INITIALISATIONS, initialise
+from epochal.models.inputs import TABLE_MODELS, TEXT_MODELS, image_shape
 from epochal.models.pretrained import load_weights, read_weights
+from epochal.models.segmentation import SegmentationModel, find_segmentation_model
+from epochal.models.transformers_encoder import NAME as TRANSFORMERS_ENCODER
+from epochal.models.transformers_encoder import find_transformers_encoder
 from epochal.models.vision import VisionModel, find_vision_model, list_vision_models, missing_packages
 
 FACTS = ("cardinalities", "vocabulary", "input_shapes")
+"""What only some data has: ``cardinalities`` of a table's columns, a tuple with 0 for each numeric one and
+the number of codes for each category; ``vocabulary``, the number of token ids, padding included;
+``input_shapes``, the shape of each of several inputs by its name."""
+
 SUPPLIED = ("input_shape", "in_channels", "in_features", "num_classes", "outputs", "out_features", *FACTS)
-"""The parameters that a model is given where its signature has them: ``input_shape`` is (C, H, W) or (F,),
-``in_channels`` its first number, ``in_features`` the product of all; ``num_classes``, ``outputs`` and
-``out_features`` are the output's width; ``cardinalities`` has the number of codes of each column, 0 for
-a number; ``vocabulary`` is the number of token ids; ``input_shapes`` has each of several inputs' shape."""
+"""The parameters that a model is given where its signature has them: ``input_shape`` is (C, H, W), (C, T),
+(F,) or (L,), of several inputs the first's; ``in_channels`` its first number, ``in_features`` the product of
+all; ``num_classes``, ``outputs`` and ``out_features`` are the output's width; then the ``FACTS``."""
 
 RESERVED = ("init", "pretrained")
 """The keys that every model takes beside its own arguments."""
@@ -35,24 +42,46 @@ _OURS = {
     "resnet": "epochal.models.resnet:ResNet",
     "mlp": "epochal.models.mlp:mlp",
     "linear": "epochal.models.linear:linear",
+    "tabular_resnet": "epochal.models.tabular_resnet:tabular_resnet",
+    "ft_transformer": "epochal.models.ft_transformer:FTTransformer",
+    "embedding_bag": "epochal.models.text:EmbeddingBag",
+    "text_rnn": "epochal.models.text:TextRNN",
+    "text_transformer": "epochal.models.text:TextTransformer",
+    "rnn": "epochal.models.recurrent:RNN",
+    "tcn": "epochal.models.series:TCN",
+    "series_transformer": "epochal.models.series:SeriesTransformer",
+    "wave_cnn": "epochal.models.sound:WaveCNN",
+    "mel_cnn": "epochal.models.sound:MelCNN",
+    "mel_gru": "epochal.models.recurrent:MelGRU",
+    "unet": "epochal.models.unet:UNet",
+    "fusion": "epochal.models.fusion:Fusion",
 }
 
+# kaiming is for ReLU; these start as their papers' do, from what their constructors draw
+_DRAWN_BY_THEMSELVES = ("ft_transformer", "text_transformer", "series_transformer")
 
-def _find_foreign(name: str) -> VisionModel | None:
-    found = find_vision_model(name)
+
+def _find_foreign(name: str) -> Callable[..., nn.Module] | None:
+    found = find_transformers_encoder(name) or find_segmentation_model(name) or find_vision_model(name)
     missing = None if found else missing_packages(name, _OURS)
     if missing:
         raise missing
     return found
 
 
-MODELS = Registry("model", _OURS, fallback=_find_foreign, listing=list_vision_models)
-"""Ours by name, torchvision's and timm's by theirs (``torchvision/`` or ``timm/`` before it decides)."""
+def _list_foreign() -> Iterator[str]:
+    yield TRANSFORMERS_ENCODER
+    yield from list_vision_models()
+
+
+MODELS = Registry("model", _OURS, fallback=_find_foreign, listing=_list_foreign)
+"""Ours by name, torchvision's and timm's by theirs (``torchvision/`` or ``timm/`` before it decides),
+those of segmentation-models-pytorch after ``smp/``, and ``transformers_encoder``."""
 
 
 def build_model(
     component: Component,
-    input_shape: Sequence[int],
+    input_shape: Sequence[int] | Mapping[str, Sequence[int]],
     outputs: int,
     *,
     seed: int,
@@ -60,24 +89,29 @@ def build_model(
 ) -> nn.Module:
     """The model [B, *input_shape] -> [B, outputs] on the CPU, its weights determined by the seed.
 
-    facts: of ``FACTS``, what is known of the input besides its shape.
+    input_shape: of one sample; of several inputs, the first's, or a dict of all. facts: those of ``FACTS``
+    that the data has.
 
     The global generator is left as it was. A model that is not ours starts from the weights that plain
-    PyTorch gives it after ``torch.manual_seed(seed)``. ConfigError where it can't be built, RequestError
-    where its pretrained weights can't be read.
+    PyTorch gives it after ``torch.manual_seed(seed)``. ConfigError where it can't be built or does not take
+    such samples, RequestError where its pretrained weights can't be read.
     """
-    shape = tuple(int(side) for side in input_shape)
     function = MODELS.resolve(component.name)
+    known = _known(input_shape, outputs) | dict(facts)
+    if _is_named(component):
+        _check_takes(component.name, function, known)
     arguments = {key: value for key, value in component.arguments.items() if key not in RESERVED}
     pretrained = component.arguments.get("pretrained", False)
     if isinstance(function, VisionModel):
-        image_shape(component.name, shape)
+        image_shape(component.name, known["input_shape"])
+    if _downloads(component, function):
         arguments["pretrained"] = pretrained is True
     # only the CPU's generator: seeding through torch.manual_seed would disturb the devices' too
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = _construct(component.name, function, _supplied(function, shape, outputs, facts) | arguments)
-    scheme = component.arguments.get("init", "kaiming" if component.name in _OURS else "none")
+        model = _construct(component.name, function, _asked(function, known) | arguments)
+    drawn = component.name not in _OURS or component.name in _DRAWN_BY_THEMSELVES
+    scheme = component.arguments.get("init", "none" if drawn else "kaiming")
     initialise(model, scheme, torch.Generator().manual_seed(seed))
     if isinstance(pretrained, str):
         load_weights(model, read_weights(pretrained))
@@ -88,50 +122,55 @@ def check_model(component: Component) -> list[tuple[str, Problem]]:
     """What is wrong with a model: pairs of (argument, problem); ConfigError where its name is unknown."""
     function = MODELS.resolve(component.name)
     arguments = {key: value for key, value in component.arguments.items() if key not in RESERVED}
-    problems = _check_reserved(component.arguments, isinstance(function, VisionModel))
-    if isinstance(function, VisionModel):
+    problems = _check_reserved(component.arguments, _downloads(component, function))
+    if isinstance(function, VisionModel | SegmentationModel):
         return problems + function.check(arguments, RESERVED)
     # a user's own class may be told its sizes by the user; ours never need it
-    supplied = SUPPLIED if component.name in _OURS else set(SUPPLIED) - arguments.keys()
+    supplied = SUPPLIED if _is_named(component) else set(SUPPLIED) - arguments.keys()
     return problems + check_arguments(function, component.name, arguments, supplied, RESERVED)
 
 
-def image_shape(model: str, input_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Channels, height and width of what an image model takes; ConfigError where samples are no images."""
-    if len(input_shape) != 3:
-        raise ConfigError(
-            Problem(
-                f"{model} takes images C×H×W, these samples have shape {input_shape}",
-                where="model",
-                mend="use mlp or linear",
-            )
-        )
-    channels, height, width = input_shape
-    return channels, height, width
+def _is_named(component: Component) -> bool:
+    """Whether the model is ours or a package's, and not a user's own."""
+    return ":" not in component.name
 
 
-def check_sizes(model: str, **sizes: Sequence[int]) -> None:
-    """ConfigError where a layer would have no units."""
-    for name, values in sizes.items():
-        if any(value < 1 for value in values):
-            mend = "write positive whole numbers"
-            raise ConfigError(Problem(f"'{name}' of {model} can't be {list(values)}", "model", mend))
+def _downloads(component: Component, function: Callable[..., Any]) -> bool:
+    """Whether ``pretrained: true`` means something to the model; a user's own is never told."""
+    return _is_named(component) and "pretrained" in inspect.signature(function).parameters
 
 
-def _supplied(
-    function: Callable[..., Any], input_shape: tuple[int, ...], outputs: int, facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the system knows, of what the function asks for by name."""
-    known = {
-        "input_shape": input_shape,
-        "in_channels": input_shape[0],
-        "in_features": math.prod(input_shape),
-        **dict.fromkeys(("num_classes", "outputs", "out_features"), outputs),
-        "cardinalities": (),
-        **facts,
-    }
+def _known(input_shape: Sequence[int] | Mapping[str, Sequence[int]], outputs: int) -> dict[str, Any]:
+    """What the system knows of any data, by the names that functions ask for it by."""
+    widths = dict.fromkeys(("num_classes", "outputs", "out_features"), outputs)
+    general = {**widths, "cardinalities": ()}
+    if isinstance(input_shape, Mapping):
+        shapes = {name: tuple(int(side) for side in shape) for name, shape in input_shape.items()}
+        return {"input_shape": shapes, "input_shapes": shapes, **general}
+    shape = tuple(int(side) for side in input_shape)
+    sizes = {"input_shape": shape, "in_channels": shape[0], "in_features": math.prod(shape)}
+    return {**sizes, **general}
+
+
+def _asked(function: Callable[..., Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what is known, what the function asks for by name."""
     asked = inspect.signature(function).parameters
     return {name: value for name, value in known.items() if name in asked}
+
+
+def _check_takes(name: str, function: Callable[..., Any], known: Mapping[str, Any]) -> None:
+    """ConfigError where the data is of a kind that the network does not ask about."""
+    asked = inspect.signature(function).parameters
+    if known.get("input_shapes") and "input_shapes" not in asked:
+        inputs = ", ".join(known["input_shapes"])
+        what, mend = f"takes one input, these samples have several: {inputs}", "use fusion"
+    elif known.get("vocabulary") and "vocabulary" not in asked:
+        what, mend = "takes no text", f"use {TEXT_MODELS}"
+    elif any(known.get("cardinalities", ())) and "cardinalities" not in asked:
+        what, mend = "takes numbers only, and some columns are categories", f"use {TABLE_MODELS}"
+    else:
+        return
+    raise ConfigError(Problem(f"{name} {what}", "model", f"{mend}, or a model of your own"))
 
 
 def _construct(name: str, function: Callable[..., Any], arguments: Mapping[str, Any]) -> nn.Module:
@@ -163,7 +202,7 @@ def _check_reserved(arguments: Mapping[str, Any], downloadable: bool) -> list[tu
         mend = "write the path of a file of weights (.safetensors, .pt, .pth, .bin)"
         problems.append(("pretrained", Problem(f"there is no file '{pretrained}'", mend=mend)))
     elif pretrained is True and not downloadable:
-        what = "only models of torchvision and timm have weights to download"
+        what = "only models of torchvision, timm and the like have weights to download"
         problems.append(
             ("pretrained", Problem(what, mend="write the path of a file of weights: pretrained: PATH"))
         )

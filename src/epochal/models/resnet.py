@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from epochal.errors import ConfigError, Problem
-from epochal.models.build import check_sizes, image_shape
+from epochal.models.inputs import check_sizes, image_shape
 
 
 class ResNet(nn.Module):

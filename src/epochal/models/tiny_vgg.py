@@ -6,7 +6,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from epochal.models.build import check_sizes, image_shape
+from epochal.models.inputs import check_sizes, image_shape
 
 
 def tiny_vgg(input_shape: tuple[int, ...], outputs: int, width: int = 10) -> nn.Sequential:
