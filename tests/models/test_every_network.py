@@ -107,7 +107,7 @@ def test_outputs_have_their_shape_and_every_parameter_learns(case: Case) -> None
     assert outputs.shape == expected
     # the first outputs are near zero, so that the first loss is that of knowing nothing
     assert outputs.abs().mean() < 0.5
-    outputs.square().sum().backward()
+    torch.autograd.backward(outputs.square().sum())
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name

@@ -74,7 +74,8 @@ def test_codes_are_names_and_not_amounts(name: str) -> None:
     together = torch.randint(2, (5, 6), generator=generator)
     codes = torch.stack([torch.randint(n, (600,), generator=generator) for n in (5, 6)], dim=1)
     targets = together[codes[:, 0], codes[:, 1]]
-    model = build(name, (5, 6), **({"dropout": 0.0, "layers": 1} if name == "ft_transformer" else {}))
+    arguments: dict[str, Any] = {"dropout": 0.0, "layers": 1} if name == "ft_transformer" else {}
+    model = build(name, (5, 6), **arguments)
     train(model, codes[:400].float(), targets[:400], epochs=25, lr=5e-3)
     accuracy = (model(codes[400:].float()).argmax(1) == targets[400:]).float().mean().item()
     assert accuracy > 0.95
