@@ -18,7 +18,6 @@ from click.testing import CliRunner
 import epochal
 from epochal.cli.sweep import command
 from epochal.errors import RequestError
-from epochal.experiment.grid import combinations, split_values
 from epochal.verbs.sweep import Sweep
 
 GRID = ("training.epochs=1", "optimizer={name: SGD, lr: 0.01}", "optimizer.lr=0.01,100.0", "seed=1,2")
@@ -86,6 +85,13 @@ def test_a_dry_run_lists_and_writes_nothing(swept: Sweep) -> None:
     assert [row[0] for row in rows] == ["skip", "run", "skip", "run"]
     assert rows[2][2:] == ["optimizer.lr=100.0", "seed=2", "failed;", "--retry", "continues", "it"]
     assert len(list(Path("runs/diabetes").iterdir())) == before
+    done = CliRunner().invoke(command, ["diabetes", "seed=2,3", "--dry-run"], standalone_mode=False)
+    assert done.stdout.splitlines()[0].split() == ["action", "id", "settings"]
+    assert "each seed draws a split of its own; data.split={name: file, path: RUN/split.csv}" in done.stderr
+    (run,) = [run for run in swept.runs if run.folder.config.read_text().count("seed: 1\n")]
+    fixed = f"data.split={{name: file, path: {run.folder.split}}}"
+    done = CliRunner().invoke(command, ["diabetes", "seed=2,3", fixed, "--dry-run"], standalone_mode=False)
+    assert "split of its own" not in done.stderr
 
 
 def test_equal_combinations_are_one(place: Path) -> None:
@@ -131,28 +137,3 @@ def test_json_holds_trials_and_comparison(swept: Sweep) -> None:
     content = json.loads(done.stdout)
     assert [trial["status"] for trial in content["trials"]] == ["finished", "finished", "failed", "failed"]
     assert content["comparison"]["groups"][0]["runs"] == [str(run) for run in swept.runs]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1,2", ["1", "2"]),
-        ("[1,2],[3]", ["[1,2]", "[3]"]),
-        ("{name: SGD, lr: 1},Adam", ["{name: SGD, lr: 1}", "Adam"]),
-        ("'a,b',c", ["'a,b'", "c"]),
-        ("null, 0.1", ["null", "0.1"]),
-        ("", [""]),
-        ("1,", ["1", ""]),
-    ],
-)
-def test_values_are_split_at_commas_outside_brackets_and_quotes(text: str, expected: list[str]) -> None:
-    assert split_values(text) == expected
-
-
-def test_every_combination_once_the_last_setting_changing_fastest() -> None:
-    assert combinations(["a=1,2", "c=5", "b=[1,2],3"]) == [
-        ("a=1 b=[1,2]", ("a=1", "c=5", "b=[1,2]")),
-        ("a=1 b=3", ("a=1", "c=5", "b=3")),
-        ("a=2 b=[1,2]", ("a=2", "c=5", "b=[1,2]")),
-        ("a=2 b=3", ("a=2", "c=5", "b=3")),
-    ]

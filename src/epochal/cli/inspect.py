@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from epochal.cli.arguments import config_arguments
+from epochal.cli.arguments import config_arguments, refuse_mistakes
 from epochal.cli.options import json_option, quiet_option
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def command(config: str, overrides: list[str], output: str | None, quiet: bool, 
 
     Trains nothing, and writes nothing without -o. The exit code is 2 where training would refuse the data.
     """
+    refuse_mistakes(config, overrides)
     from epochal.verbs.inspect import inspect  # torch loads here, after the arguments are parsed
 
     found = inspect(config, *overrides, output=output, quiet=quiet)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epochal.cli.arguments import config_arguments
+from epochal.cli.arguments import config_arguments, refuse_mistakes
 from epochal.cli.options import json_option, quiet_option
 from epochal.cli.table import format_option
 
@@ -44,6 +44,9 @@ def command(
     if one has failed.
     """
     from epochal.cli.compare import print_comparison
+    from epochal.config.grid import covering
+
+    refuse_mistakes(config, *covering(overrides))
     from epochal.verbs.sweep import sweep  # torch loads here, after the arguments are parsed
 
     done = sweep(config, *overrides, retry=retry, dry_run=dry_run, jobs=jobs, metric=metric, quiet=quiet)
@@ -65,11 +68,12 @@ def _print_plan(plan: Sweep) -> None:
     why = {"finished": "finished", "failed": "failed; --retry continues it", "running": "runs already"}
     notes = [why.get(trial.status or "", trial.status or "") for trial in trials]
     columns = [
-        Column("", [trial.action for trial in trials]),
+        Column("action", [trial.action for trial in trials]),
         Column("id", [trial.id for trial in trials]),
         Column("settings", [trial.title for trial in trials]),
-        Column("because", notes),
     ]
+    if any(notes):
+        columns.append(Column("because", notes))
     click.echo(text_table(columns))
 
 

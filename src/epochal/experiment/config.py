@@ -110,11 +110,7 @@ def read_experiment(
     config: str | Path | Mapping[str, Any], overrides: Sequence[str] = (), *, components: bool = True
 ) -> tuple[ExperimentConfig, ConfigText]:
     """What ``load_experiment`` gives, and the text, which knows where each key was written."""
-    text = load(config, overrides)
-    if "name" not in text.values:
-        text.values["name"] = re.sub(r"[^\w.+-]+", "-", Path(text.name).stem) or "experiment"
-    _make_paths_absolute(text)
-    text = complete(text, ExperimentConfig)
+    text = read_text(config, overrides)
     checked, problems = validate(text, ExperimentConfig)
     if components:
         # torch and the packages of the components load here, not for `epochal config show`
@@ -124,6 +120,15 @@ def read_experiment(
     if problems or checked is None:
         raise ConfigError(*problems)
     return checked, text
+
+
+def read_text(config: str | Path | Mapping[str, Any], overrides: Sequence[str] = ()) -> ConfigText:
+    """The config as it is written, with a name and absolute paths; ConfigError where it can't be read."""
+    text = load(config, overrides)
+    if "name" not in text.values:
+        text.values["name"] = re.sub(r"[^\w.+-]+", "-", Path(text.name).stem) or "experiment"
+    _make_paths_absolute(text)
+    return complete(text, ExperimentConfig)
 
 
 @contextmanager

@@ -113,13 +113,7 @@ def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = T
     it is only in the result, without the samples that can't be used.
     """
     reading = read_data(config, console)
-    findings = reading.findings
-    try:
-        split = build_split(config.data.split, reading.source.manifest, config.seed)
-    except DataError:
-        # what was set aside may be why there is too little left to split, or not be in a given split
-        act_on(findings, "strict")
-        raise
+    findings, split = reading.findings, split_of(reading, config)
     if config.data.checks != "off":
         findings = (*findings, *_checked(reading, split, config))
         if judge:
@@ -142,6 +136,16 @@ def read_data(config: ExperimentConfig, console: Console) -> Reading:
     )
     check_positive(config.evaluation.positive, reading.source.manifest)
     return reading
+
+
+def split_of(reading: Reading, config: ExperimentConfig) -> Split:
+    """The split of what was read; DataError where it can't be made."""
+    try:
+        return build_split(config.data.split, reading.source.manifest, config.seed)
+    except DataError:
+        # what was set aside may be why there is too little left to split, or not be in a given split
+        act_on(reading.findings, "strict")
+        raise
 
 
 def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[Finding]:

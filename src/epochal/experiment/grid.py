@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from epochal.config.grid import combinations
 from epochal.console import Console
+from epochal.data.check.reading import Reading
+from epochal.data.split import Split
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
-from epochal.experiment.data import Data, assemble_data
-from epochal.experiment.identity import experiment_id
+from epochal.experiment.data import read_data, split_of
+from epochal.experiment.identity import id_of_splits, split_digest
 from epochal.run.catalog import runs_of
 from epochal.run.run import Run
 from epochal.run.status import Status
@@ -27,6 +29,7 @@ class Trial:
     """One combination.
 
     title: the settings that vary, ``optimizer.lr=1e-3 seed=1``. overrides: all of them. id: the experiment's.
+    split: a digest of its split.
     run: its newest run, a finished one before others. status: that run's; None where there is none. action:
     what a sweep does. error: why it failed in this sweep.
     """
@@ -35,6 +38,7 @@ class Trial:
     title: str
     overrides: tuple[str, ...]
     id: str
+    split: str
     action: Action
     run: Run | None
     status: Status | None
@@ -55,14 +59,15 @@ def plan(
     """
     found: dict[str, Trial] = {}
     problems: dict[Problem, None] = {}
-    known: dict[str, Data] = {}
+    reader = _Reader(console)
     grid = combinations(overrides)
     with console.progress("reading the grid", len(grid)) as advance:
         for title, chosen in grid:
             try:
                 loaded, text = read_experiment(config, chosen)
                 with located(text):
-                    identity = _identity(loaded, known, console)
+                    reading, split = reader.read(loaded)
+                identity = id_of_splits(fill_in(loaded, reading.source.kind), reading.source, [split])
             except RequestError as error:
                 problems.update(dict.fromkeys(error.problems))
                 continue
@@ -71,19 +76,42 @@ def plan(
             if identity not in found:
                 run = _newest(loaded, identity)
                 status = run.status if run else None
-                found[identity] = Trial(config, title, chosen, identity, _action(status, retry), run, status)
+                action = _action(status, retry)
+                found[identity] = Trial(
+                    config, title, chosen, identity, split_digest(split), action, run, status
+                )
     if problems:
         raise RequestError(*problems)
     return list(found.values())
 
 
-def _identity(config: ExperimentConfig, known: dict[str, Data], console: Console) -> str:
-    """The experiment's id, as training computes it; data that several combinations share is read once."""
-    key = json.dumps([config.to_plain()[part] for part in ("data", "task", "seed")])
-    if key not in known:
-        known[key] = assemble_data(config, console, judge=False)  # training judges it
-    data = known[key]
-    return experiment_id(fill_in(config, data.source.kind), data)
+def draws_other_splits(trials: Sequence[Trial]) -> bool:
+    """Whether a seed that varies gives each of its values a split of its own."""
+    seeds = any(override.startswith("seed=") for trial in trials for override in trial.title.split())
+    return seeds and len({trial.split for trial in trials}) > 1
+
+
+@dataclass
+class _Reader:
+    """Reads what identities rest on: one source at a time, which may fill the memory, and small splits."""
+
+    console: Console
+    key: str = ""
+    reading: Reading | None = None
+    splits: dict[str, Split] = field(default_factory=dict)
+
+    def read(self, config: ExperimentConfig) -> tuple[Reading, Split]:
+        """The samples and their split, as training reads them; training judges them."""
+        plain = config.to_plain()
+        data = plain["data"]
+        key = json.dumps([plain["task"], data["source"], data["exclude"], data["checks"]])
+        if self.reading is None or key != self.key:
+            self.reading = None  # the one before goes first
+            self.key, self.reading = key, read_data(config, self.console)
+        drawn = json.dumps([key, data["split"], config.seed])
+        if drawn not in self.splits:
+            self.splits[drawn] = split_of(self.reading, config)
+        return self.reading, self.splits[drawn]
 
 
 def _newest(config: ExperimentConfig, identity: str) -> Run | None:
@@ -96,35 +124,3 @@ def _action(status: Status | None, retry: bool) -> Action:
     if status is None:
         return "run"
     return "resume" if status in ("interrupted", "crashed") or (status == "failed" and retry) else "skip"
-
-
-def combinations(overrides: Sequence[str]) -> list[tuple[str, tuple[str, ...]]]:
-    """For each combination its title, which names what varies, and its overrides."""
-    each = [(text.partition("=")[0], split_values(text.partition("=")[2])) for text in overrides]
-    varying = [key for key, values in each if len(values) > 1]
-    keys = [key for key, _ in each]
-    grid = []
-    for values in itertools.product(*(values for _, values in each)):
-        chosen = tuple(f"{key}={value}" for key, value in zip(keys, values, strict=True))
-        title = " ".join(text for key, text in zip(keys, chosen, strict=True) if key in varying)
-        grid.append((title or " ".join(chosen), chosen))
-    return grid
-
-
-def split_values(text: str) -> list[str]:
-    """The parts between commas that stand outside brackets and quotes: ``1,[2,3]`` is two."""
-    parts, depth, quote = [""], 0, ""
-    for letter in text:
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "'\"":
-            quote = letter
-        elif letter in "([{":
-            depth += 1
-        elif letter in ")]}":
-            depth -= 1
-        if letter == "," and depth == 0 and not quote:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    return [part.strip() for part in parts]

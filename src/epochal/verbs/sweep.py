@@ -11,7 +11,7 @@ from typing import Any
 from epochal.console import Console
 from epochal.errors import EpochalError, Interrupted, Problem, RequestError
 from epochal.experiment.comparison import Comparison, compare_runs
-from epochal.experiment.grid import Trial, plan
+from epochal.experiment.grid import Trial, draws_other_splits, plan
 from epochal.run.run import Run
 from epochal.verbs.launch import Order
 from epochal.verbs.together import train_together
@@ -69,6 +69,9 @@ def sweep(
     """
     console = Console(quiet=quiet)
     trials = plan(config, overrides, retry, console)
+    if draws_other_splits(trials) and not quiet:
+        fixed = "data.split={name: file, path: RUN/split.csv}"
+        console.show(f"each seed draws a split of its own; {fixed} gives all of them the split of RUN")
     if dry_run:
         return Sweep(tuple(trials), None)
     if jobs < 1:
