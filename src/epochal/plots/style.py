@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from PIL import Image
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,10 +84,13 @@ def elide(name: str, length: int = 24) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG, making its folder."""
+    """Write a PNG, making its folder.
+
+    Pillow writes what one drawing gives: ``figure.savefig`` draws twice, once to measure, and a run has a
+    dozen pictures.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _glyphs_may_miss():
-        figure.savefig(path)
+    Image.fromarray(to_rgb(figure)).save(path, dpi=(figure.dpi, figure.dpi))
 
 
 def to_rgb(figure: Figure) -> npt.NDArray[np.uint8]:
