@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import signal
@@ -117,17 +118,21 @@ def test_the_average_follows_the_weights() -> None:
     ],
 )
 def test_training_stops_after_epochs_without_a_better_score(
-    direction: Any, scores: list[float], epochs: int
+    direction: Any, scores: list[float], epochs: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, logger="epochal")
     training = make_training(
         linear, monitor=Monitor("val/accuracy", direction), epochs=5, early_stopping={"patience": 2}
     )
     assert len(scripted(training, scores)) == epochs
+    said = f"val/accuracy has not got better for 2 epochs, best epoch {training.state.counters.best_epoch}"
+    assert [text for text in caplog.messages if "early" in text] == [f"stopped early: {said}"] * (epochs < 5)
     training.run()  # a run that has stopped early stays so when it is resumed
     assert training.state.counters.epoch == epochs
 
 
-def test_small_steps_do_not_count_as_better_but_add_up() -> None:
+def test_small_steps_do_not_count_as_better_but_add_up(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="epochal")
     slow = [0.50, 0.54, 0.58, 0.62, 0.66, 0.70]
     stopping = {"patience": 2, "min_delta": 0.1}
     training = make_training(
@@ -135,6 +140,7 @@ def test_small_steps_do_not_count_as_better_but_add_up() -> None:
     )
     assert len(scripted(training, slow)) == 3
     assert training.state.counters.best == 0.58  # the best is still the best
+    assert caplog.messages[-1].endswith("has not got better by more than 0.1 for 2 epochs, best epoch 3")
     stopping = {"patience": 3, "min_delta": 0.1}
     training = make_training(
         linear, monitor=Monitor("val/accuracy", "max"), epochs=6, early_stopping=stopping

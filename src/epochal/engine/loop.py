@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from epochal.console import log
 from epochal.data.batches import Batches
 from epochal.engine.clock import Clock, Phase
 from epochal.engine.compute import Compute
@@ -120,6 +121,8 @@ def fit(
             hook.after_epoch(state, row, is_best)
             clock.lap(hook.phase)
         interruption.check()
+    if state.counters.epoch < config.epochs:
+        log.info(_why_early(state.counters, monitor, config))
 
 
 def _share(batches: Batches, batch: int, accumulate: int) -> float:
@@ -172,3 +175,13 @@ def _exhausted(state: TrainState, config: TrainingConfig) -> bool:
     if config.early_stopping is None:
         return False
     return state.counters.epoch - state.counters.mark_epoch >= config.early_stopping.patience
+
+
+def _why_early(counters: Counters, monitor: Monitor, config: TrainingConfig) -> str:
+    """What early stopping says of itself."""
+    assert config.early_stopping is not None, "nothing else ends training before its last epoch"
+    patience, by = config.early_stopping.patience, config.early_stopping.min_delta
+    better = f"better by more than {by:g}" if by else "better"
+    epochs = "1 epoch" if patience == 1 else f"{patience} epochs"
+    best = f"best epoch {counters.best_epoch}"
+    return f"stopped early: {monitor.name} has not got {better} for {epochs}, {best}"

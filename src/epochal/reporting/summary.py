@@ -112,4 +112,6 @@ def _best(record: Record) -> str:
     planned = (record.config.get("training") or {}).get("epochs")
     done = epoch_rows(record.history)[-1]["epoch"]
     of = f"of {done}" if done == planned or not planned else f"of {done} done, {planned} planned"
+    if record.status == "finished" and planned and done < planned:
+        of = f"of {done}, stopped early ({planned} planned)"
     return f"{record.best_epoch} {of}, by {record.derived.get('monitor') or 'val/loss'}"
