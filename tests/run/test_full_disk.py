@@ -16,9 +16,10 @@ from epochal.console import Console
 from epochal.data.cache import prepare_samples
 from epochal.data.manifest import Array, Manifest, Source
 from epochal.data.prepare import Prepare
-from epochal.engine.checkpoint import read_checkpoint, write_checkpoint
+from epochal.engine.checkpoint import Snapshot, read_checkpoint, write_checkpoint
+from epochal.engine.writer import CheckpointWriter
 from epochal.errors import DataError, RunError
-from epochal.run.durable import write_bytes
+from epochal.run.durable import LineFile, write_bytes
 from epochal.run.folder import RunFolder
 from epochal.run.status import set_flag, status_of
 
@@ -55,18 +56,35 @@ def test_the_old_file_stands(small_disk: Path) -> None:
     assert names(small_disk) == ["predictions.csv"]
 
 
-def test_the_previous_checkpoint_stands_and_the_message_says_how_to_go_on(small_disk: Path) -> None:
+def test_the_previous_checkpoint_stands_and_the_message_says_what_is_needed(small_disk: Path) -> None:
     path = small_disk / "last.safetensors"
     write_checkpoint(path, {"weight": torch.ones(4)}, {"epoch": 1})
     with pytest.raises(
         RunError,
-        match=r"last\.safetensors: can't write the checkpoint, 400,\d+ bytes \([\d,]+ are free\).*--resume",
+        match=r"last\.safetensors: can't write the checkpoint, 400,\d+ bytes \([\d,]+ are free\).*make room",
     ):
         write_checkpoint(path, {"weight": torch.ones(100_000)}, {"epoch": 2})
     tensors, values = read_checkpoint(path)
     assert values == {"epoch": 1}
     assert torch.equal(tensors["weight"], torch.ones(4))
     assert names(small_disk) == ["last.safetensors"]
+
+
+def test_where_resuming_begins_is_said_as_it_is(small_disk: Path) -> None:
+    folder = RunFolder(small_disk)
+    lines = LineFile(folder.history)
+    small, large = (Snapshot.of({"weight": torch.ones(count)}, {}) for count in (4, 100_000))
+    writer = CheckpointWriter(folder, lines)
+    writer.order(large, small)  # the best weights fit, the whole state does not
+    with pytest.raises(RunError, match=r"make room; it is the first one, and --resume starts from the begin"):
+        writer.wait()
+    writer.order(small)
+    writer.wait()
+    writer.order(large)
+    with pytest.raises(RunError, match=r"make room; the checkpoint before it is intact, and --resume"):
+        writer.wait()
+    lines.close()
+    assert names(small_disk) == ["best.safetensors", "last.safetensors", "metrics.jsonl"]
 
 
 def test_prepared_samples_that_do_not_fit_are_a_data_error(small_disk: Path) -> None:

@@ -95,7 +95,7 @@ class Snapshot:
                 Problem(
                     f"can't write the checkpoint, {size:,} bytes ({free:,} are free): {error.strerror}",
                     where=str(path),
-                    mend="the previous checkpoint is intact; make room, then continue with --resume",
+                    mend="make room",
                 )
             ) from error
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from epochal.engine.checkpoint import Snapshot
+from epochal.errors import RunError
 from epochal.run.durable import LineFile
 from epochal.run.folder import RunFolder
 
@@ -75,6 +76,13 @@ class CheckpointWriter:
     def _write(self, order: _Order) -> None:
         """The best first: a crash between the two repeats the epoch and writes it again."""
         self.lines.flush()
-        if order.best is not None:
-            order.best.write(self._folder.best)
-        order.last.write(self._folder.last, self._folder.previous)
+        try:
+            if order.best is not None:
+                order.best.write(self._folder.best)
+            order.last.write(self._folder.last, self._folder.previous)
+        except RunError as error:
+            intact = self._folder.last.exists() or self._folder.previous.exists()
+            then = "the checkpoint before it is intact, and --resume continues from there"
+            then = then if intact else "it is the first one, and --resume starts from the beginning"
+            problems = [replace(each, mend=f"{each.mend}; {then}") for each in error.problems]
+            raise RunError(*problems) from error

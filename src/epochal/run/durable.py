@@ -106,7 +106,7 @@ class LineFile:
         try:
             disk.write(self._handle, line)
         except OSError as error:
-            mend = "the last checkpoint is intact; make room, then continue with --resume"
+            mend = "make room, then continue with --resume"
             raise RunError(Problem(f"can't write a line: {error.strerror}", str(self._path), mend)) from error
         self.offset += len(line)
 
