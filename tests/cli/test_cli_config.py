@@ -65,6 +65,13 @@ def test_schema_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(schema["properties"]) == ["extends", "seed", "optimizer"]
 
 
+def test_schema_goes_into_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "configs" / "config.schema.json"
+    assert run_command(command, ["schema", "-o", str(path)]) == 0
+    assert capsys.readouterr().out == f"written to {path}\n"
+    assert list(json.loads(path.read_text())["properties"]) == ["extends", "seed", "optimizer"]
+
+
 def test_recipes_are_listed_with_what_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(command, ["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -29,17 +30,24 @@ def show(config: str, overrides: list[str]) -> None:
 
 
 @command.command("schema")
-def schema() -> None:
+@click.option("-o", "output", type=click.Path(path_type=Path), metavar="FILE", help="Write it into FILE.")
+def schema(output: Path | None) -> None:
     """Print the JSON Schema of a config, for editors.
 
-    With the schema in config.schema.json, the first line of a config tells an editor about it:
+    After `epochal config schema -o config.schema.json`, the first line of a config tells an editor about it:
 
     # yaml-language-server: $schema=config.schema.json
     """
     from epochal.config.schema import json_schema
     from epochal.experiment import ExperimentConfig
 
-    click.echo(json.dumps(json_schema(ExperimentConfig), indent=2, ensure_ascii=False))
+    text = json.dumps(json_schema(ExperimentConfig), indent=2, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+    else:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text + "\n", encoding="utf-8")
+        click.echo(f"written to {output}")
 
 
 @command.command("recipes")
