@@ -77,8 +77,9 @@ def test_a_signal_ends_cleanly_and_the_run_resumes(
     assert process.returncode == code, said
     assert "Traceback" not in said
     name = signal.Signals(number).name
-    assert f"stopped by {name}; --resume continues runs/digits8/" in said
     run = shell.only_run("digits8")
+    how = f"{run.relative_to(here)} goes on with: epochal train digits8.yaml --resume"
+    assert f"stopped by {name}; {how}" in said
     assert (run / "interrupted.out").read_text() == f"stopped by {name}\n"
     assert (run / "checkpoints" / "last.safetensors").exists()
     assert not (run / "metrics" / "test.json").exists()

@@ -52,6 +52,7 @@ def test_every_file_exists_and_reads(run: epochal.Run) -> None:
         "plots",
         "predictions",
         "run.log",
+        "sessions.json",
         "split.csv",
         "statistics.json",
     ]

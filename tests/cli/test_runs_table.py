@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from epochal.cli.runs import command
+from epochal.errors import RequestError
 from epochal.run.durable import Lock
 from epochal.run.folder import RunFolder
 from epochal.run.status import set_flag
@@ -75,11 +76,11 @@ def test_below_the_table_stands_why_runs_ended_and_how_to_go_on(monkeypatch: pyt
     assert advice[0].splitlines() == [
         "2026-01-02_03-04-01_aaaaaaaa crashed: its process is gone without a word "
         "(killed, out of memory, or the machine stopped); last recorded: epoch 2, step 40",
-        f"  epochal train {crashed.config} --resume {crashed.path}",
+        f"  epochal train --resume {crashed.path}",
     ]
     assert advice[1].splitlines() == [
         "2026-01-02_03-04-02_bbbbbbbb failed: ValueError: [bad] (model.py:3)",
-        f"  epochal train {failed.config} --resume {failed.path}",
+        f"  epochal train --resume {failed.path}",
     ]
 
 
@@ -160,3 +161,43 @@ def test_json_tells_the_step_and_the_holder() -> None:
         "step": 40,
         "holder": {},
     }
+
+
+def test_what_does_not_fit_is_counted_and_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, rate in ((1, 0.001), (2, 0.25)):
+        varied(number, rate, 0.5, epochs=number)
+    monkeypatch.setenv("COLUMNS", "70")  # of a pipe, too
+    result = CliRunner().invoke(command, [], catch_exceptions=False)
+    assert max(map(len, result.stdout.splitlines())) <= 70
+    assert result.stderr == "3 more columns: duration, epochs, loss; " + (
+        "--columns all shows them, --columns KEY,KEY some\n"
+    )
+    header = shown("--columns", "all").splitlines()[0].split()
+    assert header == ["run", "status", "epoch", "duration", "lr", "epochs", "accuracy", "loss", "of"]
+    asked, first, _ = shown("--columns", "optimizer, val/accuracy, duration").splitlines()
+    assert asked.split() == ["run", "status", "optimizer", "val/accuracy", "duration"]
+    assert first.split()[2:] == ["AdamW", "0.5000", "2m05s"]
+    with pytest.raises(RequestError, match=r"no run has the key 'optimizer\.lrr'; did you mean 'optim"):
+        shown("--columns", "optimizer.lrr")
+
+
+def test_what_runs_of_one_name_differ_in_goes_before_what_the_name_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = (
+        ("skin", "folder", "mlp", 0.1),
+        ("skin", "folder", "mlp", 0.2),
+        ("price", "table", "cnn", 0.1),
+    )
+    for number, (name, source, model, momentum) in enumerate(settings):
+        folder = RunFolder(Path(f"runs/{name}/2026-01-02_03-04-{number:02}_aaaa000{number}"))
+        folder.path.mkdir(parents=True)
+        text = f"data: {{source: {source}}}\nmodel: {model}\nbatch_momentum: {momentum}\n"
+        folder.config.write_text(text)
+        set_flag(folder, "finished", "finished")
+    terminal(monkeypatch, 80)
+    assert "batch_momentum" in shown().splitlines()[0].split()
+    assert shown("--columns", "all").splitlines()[0].split() == [
+        *("run", "status", "epoch"),
+        *("source", "model", "batch_momentum"),
+    ]

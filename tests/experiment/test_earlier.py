@@ -185,8 +185,7 @@ def test_other_settings_are_refused_one_by_one() -> None:
     first, *listed = refused(run.path, *changes)
     path = run.path.absolute()
     assert first == (
-        f"{path}: the run is of another experiment; "
-        f"continue it with `epochal train {path}/config.yaml --resume {path}`"
+        f"{path}: the run is of another experiment; continue it with `epochal train --resume {path}`"
     )
     assert sorted(listed) == [
         "data.augment.0.std: 0.1 in the run, 0.5 now",

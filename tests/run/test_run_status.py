@@ -155,7 +155,7 @@ def test_a_crashed_run_says_what_is_known_and_how_to_go_on(tmp_path: Path) -> No
     run = Run(folder.path)
     who = f"pid 123 on {socket.gethostname()} since {shown}"
     why = "killed, out of memory, or the machine stopped"
-    command = f"epochal train '{folder.config}' --resume '{folder.path}'"
+    command = f"epochal train --resume '{folder.path}'"
     assert run.step == 0
     assert run.reason == (
         f"{who} is gone without a word ({why}); last recorded: nothing yet; continue it with `{command}`"
@@ -168,8 +168,16 @@ def test_a_crashed_run_says_what_is_known_and_how_to_go_on(tmp_path: Path) -> No
 
 def test_a_cross_validation_that_crashed_is_continued_as_one(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "a" / "2026-01-01_00-00-00_1234abcd")
-    (folder.path / "folds" / "1").mkdir(parents=True)
+    (folder.path / "folds").mkdir(parents=True)
     assert f"`epochal crossval {folder.config}`" in reason_of(folder)
+    assert "last recorded: nothing yet;" in reason_of(folder)
+    folds = [RunFolder(folder.path / "folds" / number) for number in ("2", "1", "3")]
+    for fold in folds:
+        fold.path.mkdir()
+    set_flag(folds[1], "finished", "finished")
+    folds[0].history.write_text('{"step": 20, "epoch": 4}\n')
+    how_far = "1 fold finished, fold 2: epoch 4, step 20, fold 3: nothing yet"
+    assert f"last recorded: {how_far}; continue it with `epochal crossval" in reason_of(folder)
 
 
 def test_another_boot_of_this_machine_is_a_restart_and_that_of_another_machine_is_not(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from epochal.cli.arguments import config_arguments
+from epochal.cli.arguments import config_arguments, refuse_mistakes
 from epochal.cli.options import json_option, quiet_option
 from epochal.cli.scores import print_threshold, score_rows
 from epochal.errors import Interrupted
@@ -24,6 +24,7 @@ def command(config: str, overrides: list[str], jobs: int, again: bool, quiet: bo
     CONFIG has data.split: {name: kfold, folds: 5} or {name: leave_one_group_out}; overrides are
     dotted.key=value. The same command continues one that was interrupted.
     """
+    refuse_mistakes(config, overrides)
     from epochal.verbs.crossval import crossval  # torch loads here, after the arguments are parsed
 
     try:

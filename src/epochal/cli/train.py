@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import click
 
-from epochal.cli.arguments import config_arguments
+from epochal.cli.arguments import refuse_mistakes, resumable_config_arguments
 from epochal.cli.options import json_option, quiet_option
 from epochal.cli.scores import print_scores
 from epochal.errors import Interrupted
@@ -22,7 +23,8 @@ _PREEMPTED = 75  # EX_TEMPFAIL: try again later
     flag_value="",
     default=None,
     metavar="[RUN]",
-    help="Continue the newest unfinished run of this experiment, or RUN.",
+    help="Continue the newest unfinished run of this experiment, or RUN, whose config is taken where none is "
+    "given; a finished RUN goes on with more training.epochs.",
 )
 @click.option("--again", is_flag=True, help="Train even if a finished run of this experiment exists.")
 @click.option(
@@ -36,9 +38,9 @@ _PREEMPTED = 75  # EX_TEMPFAIL: try again later
 @click.option("--profile", is_flag=True, help="Write where the time goes, and a trace, into the run folder.")
 @quiet_option
 @json_option
-@config_arguments
+@resumable_config_arguments
 def command(
-    config: str,
+    config: str | None,
     overrides: list[str],
     resume: str | None,
     again: bool,
@@ -52,12 +54,18 @@ def command(
 
     CONFIG is a YAML file or a bundled recipe's name; overrides are dotted.key=value.
     """
+    if resume is not None and "=" in resume:  # `--resume optimizer.lr=1e-3`: no run, but the first override
+        overrides, resume = [resume, *overrides], ""
+    if config is None and resume and Path(resume).is_file():  # `--resume configs/skin.yaml`
+        config, resume = resume, ""
+    if config is None and not resume:
+        raise click.UsageError("Missing argument 'CONFIG'; only `--resume RUN` needs none")
+    if config is not None:
+        refuse_mistakes(config, overrides)
     if profile:
         os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # torch's profiler talks; read when torch is loaded
     from epochal.verbs.train import train  # torch loads here, after the arguments are parsed
 
-    if resume is not None and "=" in resume:  # `--resume optimizer.lr=1e-3`: no run, but the first override
-        overrides, resume = [resume, *overrides], ""
     try:
         run = train(
             config,

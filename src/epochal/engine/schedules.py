@@ -56,6 +56,11 @@ def check_scheduler(config: SchedulerConfig) -> list[tuple[str, Problem]]:
     )
 
 
+def filled_in_lengths(config: SchedulerConfig) -> list[str]:
+    """The arguments of a schedule that the length of training is written into."""
+    return _unwritten(SCHEDULERS.resolve(config.name), config)
+
+
 def _unwritten(function: Callable[..., Any], config: SchedulerConfig) -> list[str]:
     """The length arguments that the user left out, and that are filled in."""
     try:

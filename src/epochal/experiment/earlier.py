@@ -14,6 +14,7 @@ from epochal.experiment.differences import (
     differences,
     differs_by_code_only,
 )
+from epochal.experiment.longer import epochs_of, is_longer, refuse_inexact, shorter_run
 from epochal.run.catalog import find_run, list_runs, runs_of
 from epochal.run.run import Run
 from epochal.run.status import command_to_continue
@@ -26,13 +27,14 @@ def run_to_resume(experiment: Experiment, resume: bool | str | Path) -> Run | No
 
     resume: True is the newest unfinished run of the experiment; where there is none, the newest of the same
     name that differs by the code of the user's own modules only. Raises RequestError where there is no run to
-    continue, and where it is one of other settings, other data or another split, with all that differs.
+    continue, and where it is one of other settings, other data or another split, with all that differs. A
+    finished run of fewer epochs is one to begin from, where that is exact: ``is_longer`` tells it.
     """
     if resume is False:
         _point_out_unfinished(experiment)
         return None
     run = _newest_unfinished(experiment) if resume is True else _named(experiment, resume)
-    if run.status == "finished":
+    if run.status == "finished" and not is_longer(experiment, run):
         return run
     _warn_of_differences(run, experiment)
     return run
@@ -63,6 +65,12 @@ def _point_out_unfinished(experiment: Experiment) -> None:
         run, status = unfinished[-1], unfinished[-1].status
         hint = "" if status == "running" else "; --resume continues it"
         log.info(f"{run.path} of the same experiment is {status}{hint}")
+    elif not runs and (shorter := shorter_run(experiment)) is not None:
+        log.info(_more_epochs(shorter))
+
+
+def _more_epochs(run: Run) -> str:
+    return f"{run.path} is the same with {epochs_of(run)} epochs; --resume {run.path} goes on from its end"
 
 
 def _newest_unfinished(experiment: Experiment) -> Run:
@@ -80,6 +88,8 @@ def _newest_unfinished(experiment: Experiment) -> Run:
         what += ": it is finished"
         mend = "leave --resume out to see its scores; --again trains it once more"
         raise RequestError(Problem(what, mend=mend))
+    if (shorter := shorter_run(experiment)) is not None:
+        raise RequestError(Problem(what, mend=_more_epochs(shorter)))
     if not unfinished:
         raise RequestError(Problem(what, mend=mend))
     newest = unfinished[0]
@@ -94,9 +104,15 @@ def _named(experiment: Experiment, reference: str | Path) -> Run:
     run = find_run(reference, experiment.config.runs_folder)
     if run.id == experiment.id:
         return run
+    if is_longer(experiment, run):
+        refuse_inexact(run, experiment)
+        config = experiment.config
+        longer = runs_of(config.runs_folder, config.name, experiment.id)  # the same was asked for before
+        return longer[-1] if longer else run
     where, settings, data = str(run.path), changed_settings(run, experiment), changed_data(run, experiment)
     if settings or data:
-        mend = f"continue it with `{command_to_continue(run.folder)}`" if settings else ""
+        goes_on = settings and run.status != "finished"
+        mend = f"continue it with `{command_to_continue(run.folder)}`" if goes_on else ""
         raise RequestError(
             Problem("the run is of another experiment", where, mend), *_shortened([*settings, *data])
         )

@@ -16,13 +16,13 @@ from epochal.run.status import set_flag
 def flagged(folder: RunFolder, hint: str, explain: Callable[[Exception], Problem]) -> Iterator[None]:
     """Leave the flag that says how the block ended; a traceback goes to the log, a line to the user.
 
-    hint: how to go on after an interruption. explain: what an exception that is no EpochalError comes to.
+    hint: how to go on after an interruption, in full. explain: what any other exception comes to.
     """
     try:
         yield
     except Interrupted as interrupted:
         set_flag(folder, "interrupted", f"stopped by {interrupted}")
-        log.warning(f"stopped by {interrupted}; {hint} {folder.path}")
+        log.warning(f"stopped by {interrupted}; {hint}")
         raise
     except KeyboardInterrupt:
         set_flag(folder, "interrupted", "stopped at once; the last checkpoint stands")

@@ -71,6 +71,11 @@ class RunFolder:
         return self.path / "run.log"
 
     @property
+    def sessions(self) -> Path:
+        """When it was worked on."""
+        return self.path / "sessions.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that works on the run."""
         return self.path / ".lock"

@@ -22,13 +22,21 @@ from epochal.run.folder import RunFolder
 from epochal.run.history import read_history
 from epochal.run.parameters import flattened
 from epochal.run.run import Run
+from epochal.run.sessions import seconds_of
 from epochal.run.status import Ending, Status, status_of
 
 INDEX = ".index.json"
 
-_VERSION = 1
+_VERSION = 2
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
-_RESTS_ON = ("config.yaml", "metrics.jsonl", "metrics/val.json", "metrics/test.json", "crossval.json")
+_RESTS_ON = (
+    "config.yaml",
+    "metrics.jsonl",
+    "metrics/val.json",
+    "metrics/test.json",
+    "crossval.json",
+    "sessions.json",
+)
 _LEFT_OUT = ("derived", "paths", "tracking", "name")  # they say nothing that runs are told apart by
 _TOP_LEVEL = re.compile(r"^(?=[\w'\"])", re.MULTILINE)
 
@@ -42,7 +50,8 @@ class Entry:
 
     settings: the configuration by dotted keys, such as ``optimizer.lr``. metrics: as ``Run.metrics``; the
     means over the folds of a cross-validation. epoch, step: the last that was recorded, 0 before.
-    seconds: spent in epochs; None before the first. folds: of a cross-validation, 0 for a single run.
+    seconds: wall time of all sessions, without the breaks between them; of epochs in a run of an older
+    version. folds: of a cross-validation, 0 for a single run.
     """
 
     run: Run
@@ -68,7 +77,7 @@ def read_entries(root: Path, name: str | None = None) -> list[Entry]:
         status = _status(folder)
         kept = index.runs.get(key)
         if kept is None or kept["stamp"] != stamp:
-            kept = {"stamp": stamp, **_read(folder, index.blocks)}
+            kept = {"stamp": stamp, **_read(folder, status, index.blocks)}
             if status != "running":  # that one changes with every epoch
                 index.runs[key] = kept
                 changed = True
@@ -116,7 +125,7 @@ def _status(folder: RunFolder) -> Status:
     return next((end for end in _ENDINGS if os.path.exists(f"{path}/{end}.out")), None) or status_of(folder)
 
 
-def _read(folder: RunFolder, blocks: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _read(folder: RunFolder, status: Status, blocks: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What the files of a run say; what can't be read is left out, so that one run hides no other."""
     content: dict[str, Any] = {
         "settings": [],
@@ -144,11 +153,12 @@ def _read(folder: RunFolder, blocks: dict[str, dict[str, Any]]) -> dict[str, Any
             for fold in validation["folds"]
         ]
         content["seconds"] = sum(part for part in parts if part is not None) or None
+    content["seconds"] = seconds_of(folder, running=status == "running") or content["seconds"]
     return content
 
 
 def _seconds(rows: list[dict[str, Any]]) -> float | None:
-    """Spent in epochs: breaks between a run's attempts don't count."""
+    """Spent in epochs, which is all that runs of older versions recorded."""
     times = [float(row["seconds"]) for row in rows if "seconds" in row]
     return round(sum(times), 3) if times else None
 
@@ -225,4 +235,5 @@ def _save(path: Path, runs: dict[str, dict[str, Any]], blocks: dict[str, dict[st
 def entry_of(run: Run) -> Entry:
     """One run, wherever it lies, read anew."""
     blocks: dict[str, dict[str, Any]] = {}
-    return _entry(run.folder, run.status, _read(run.folder, blocks), blocks)
+    status = run.status
+    return _entry(run.folder, status, _read(run.folder, status, blocks), blocks)

@@ -49,16 +49,30 @@ def crash_of(folder: RunFolder) -> str:
     here = holder.get("host") == socket.gethostname()
     restarted = here and holder.get("boot") not in (None, "", boot_id())
     why = "the machine was restarted since" if restarted else "killed, out of memory, or the machine stopped"
+    return f"{who} is gone without a word ({why}); last recorded: {_how_far(folder)}"
+
+
+def _how_far(folder: RunFolder) -> str:
+    """The last epoch and step of a run; of a cross-validation, what is finished and what was begun."""
+    folds = [RunFolder(path) for path in (folder.path / "folds").glob("*") if path.name.isdecimal()]
+    if folds:
+        finished = sum(_ending(fold) == "finished" for fold in folds)
+        done = f"{finished} fold{'s' * (finished != 1)} finished"
+        left = [fold for fold in folds if _ending(fold) != "finished"]
+        begun = [
+            f"fold {fold.path.name}: {_how_far(fold)}"
+            for fold in sorted(left, key=lambda fold: int(fold.path.name))
+        ]
+        return ", ".join([done, *begun])
     rows = read_history(folder.history)
-    last = f"epoch {rows[-1]['epoch']}, step {rows[-1]['step']}" if rows else "nothing yet"
-    return f"{who} is gone without a word ({why}); last recorded: {last}"
+    return f"epoch {rows[-1]['epoch']}, step {rows[-1]['step']}" if rows else "nothing yet"
 
 
 def command_to_continue(folder: RunFolder) -> str:
     """The command that continues a run or a cross-validation, to be typed where it was started."""
     if (folder.path / "folds").is_dir():
         return shlex.join(["epochal", "crossval", str(folder.config)])
-    return shlex.join(["epochal", "train", str(folder.config), "--resume", str(folder.path)])
+    return shlex.join(["epochal", "train", "--resume", str(folder.path)])
 
 
 def _worker(holder: dict[str, Any]) -> str:

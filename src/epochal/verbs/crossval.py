@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 from epochal.config.component import Component
 from epochal.config.yaml import dump_yaml
-from epochal.console import Console, log, log_file
+from epochal.console import Console, log
 from epochal.data.folds import FOLDS, fold_count
 from epochal.data.manifest import Source
 from epochal.data.split import build_split
@@ -24,10 +25,10 @@ from epochal.experiment.identity import id_of_splits
 from epochal.experiment.own_code import describe
 from epochal.experiment.pooled import write_pooled
 from epochal.run.catalog import runs_of
-from epochal.run.durable import Lock, write_text
+from epochal.run.durable import make_folders, write_text
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
-from epochal.run.status import clear_flags
+from epochal.run.sessions import at_work
 from epochal.verbs.launch import Order
 from epochal.verbs.together import train_together
 from epochal.verbs.train import train
@@ -63,6 +64,7 @@ def crossval(
 
     Raises ConfigError where the split makes no folds, and what ``train`` raises.
     """
+    began = time.time()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         loaded, text = read_experiment(config, overrides)
@@ -72,11 +74,11 @@ def crossval(
         folder = run.folder
         folds = [Run(folder.path / "folds" / str(number)) for number in range(1, count + 1)]
         if run.status != "finished":
-            stack.enter_context(Lock(folder.lock))
-            stack.enter_context(log_file(folder.log, console.said))
-            clear_flags(folder)
+            stack.enter_context(at_work(folder, began, console.said))
             log.info(f"cross-validation {folder.path}: {count} folds")
-            with flagged(folder, "the same command continues", partial(_explained, folder=folder)):
+            with flagged(
+                folder, f"the same command continues {folder.path}", partial(_explained, folder=folder)
+            ):
                 orders = [_order(config, overrides, fold, number) for number, fold in enumerate(folds, 1)]
                 _train_each(orders, folds) if jobs == 1 else _train_together(orders, folds, jobs)
                 write_pooled(folder, loaded, folds, source)
@@ -109,6 +111,7 @@ def _parent(config: ExperimentConfig, identity: str, again: bool) -> Run:
     if runs and (not again or runs[-1].status != "finished"):
         return runs[-1]
     folder = create_run_folder(config.runs_folder, config.name, identity)
+    make_folders(folder.path / "folds")  # by which it is known as what it is
     write_text(folder.config, dump_yaml(config.to_plain()))
     return Run(folder.path)
 

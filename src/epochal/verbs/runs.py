@@ -60,7 +60,7 @@ def entries(
     """What ``runs`` gives, with what a table shows of each."""
     found = read_entries(Path(runs), name)
     conditions = [_parse(text) for text in ([where] if isinstance(where, str) else where)]
-    _check_keys([condition.key for condition in conditions] + ([sort] if sort else []), found)
+    check_keys([condition.key for condition in conditions] + ([sort] if sort else []), found)
     found = [entry for entry in found if all(condition.holds(entry) for condition in conditions)]
     if sort:
         found = _sorted(found, sort)
@@ -117,7 +117,7 @@ def _parse(text: str) -> _Condition:
     return _Condition(key, sign, value)
 
 
-def _check_keys(keys: list[str], found: list[Entry]) -> None:
+def check_keys(keys: list[str], found: list[Entry]) -> None:
     """RequestError for keys that no run has, unless there are no runs at all."""
     problems = []
     for key in keys:
