@@ -87,6 +87,17 @@ def test_a_run_with_everything_shows_everything(folder: Path) -> None:
     assert "1 file changed" in sections["environment"]
 
 
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [("finished", "5 of 6, stopped early (9 planned)"), ("failed", "5 of 6 done, 9 planned")],
+)
+def test_fewer_epochs_than_planned_are_explained(folder: Path, status: str, shown: str) -> None:
+    run = write_run(folder, status=status, rich=False)
+    config = run.folder.config
+    config.write_text(config.read_text().replace("epochs: 6", "epochs: 9"))
+    assert shown in page_of(run).sections["summary"]
+
+
 def test_what_is_absent_leaves_its_section_out(folder: Path) -> None:
     page = page_of(write_run(folder, rich=False))
     assert not {"subgroups", "mistakes", "folds"} & page.sections.keys()
