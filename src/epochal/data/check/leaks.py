@@ -9,10 +9,11 @@ import numpy as np
 import polars as pl
 
 from epochal.data.check.files import FileFacts
-from epochal.data.check.findings import Finding, Severity, Subject, counted
-from epochal.data.check.twins import alike, equal_digests, equal_rows, joined
+from epochal.data.check.findings import Finding, Severity, Subject
+from epochal.data.check.twins import Twins, alike, equal_digests, equal_rows, joined
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array
+from epochal.data.problems import counted
 from epochal.data.split import Split
 
 _NAMES = ("none", "train", "val", "test")
@@ -49,14 +50,25 @@ def find_leaks(subject: Subject, split: Split, facts: FileFacts | None, *, drawn
 def _same_pictures(subject: Subject, places: Array, facts: FileFacts, drawn: bool) -> list[Finding]:
     exact = equal_digests(facts.digest)
     count = len(places)
-    pairs = alike(facts.thumbnail)
-    whole = joined(count, np.concatenate([pairs, np.column_stack([np.arange(count), exact])]))
+    twins = alike(facts.thumbnail)
+    whole = joined(count, np.concatenate([twins.pairs, np.column_stack([np.arange(count), exact])]))
     words = "the same picture (saved anew)"
     found = (
         _leak(subject, places, exact, "same_file", "the same bytes", "error", drawn),
         _leak(subject, places, whole, "same_picture", words, "error", drawn, told=exact),
     )
-    return [finding for finding in found if finding is not None]
+    return [finding for finding in (*found, _cut_short(twins)) if finding is not None]
+
+
+def _cut_short(twins: Twins) -> Finding | None:
+    if not twins.cut:
+        return None
+    what = (
+        f"{twins.cut:,} pictures are too much alike to compare each with all: copies were looked for "
+        f"among the {twins.compared:,} nearest in brightness"
+    )
+    mend = "look whether they show anything"
+    return Finding("search_cut", "warning", what, mend, twins.cut)
 
 
 def _same_samples(subject: Subject, places: Array, array: Array, drawn: bool) -> list[Finding]:
