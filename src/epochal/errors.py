@@ -22,7 +22,7 @@ class Problem:
     mend: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.what}" if self.where else self.what
+        text = f"{shown(self.where)}: {self.what}" if self.where else self.what
         return f"{text}; {self.mend}" if self.mend else text
 
 
@@ -67,6 +67,12 @@ class Interrupted(BaseException):
         super().__init__(signal.Signals(number).name)
         self.number = number
         self.exit_code = 128 + number
+
+
+def shown(name: str) -> str:
+    """A name or path as it is; in quotes where it holds what is not seen: blanks at an end, control codes."""
+    hidden = not name.isprintable() or any(part != part.strip() for part in name.split("/"))
+    return repr(name) if hidden else name
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:

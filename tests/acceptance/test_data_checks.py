@@ -52,6 +52,7 @@ def test_faults_of_images_from_the_first_look_to_the_run(
     shown = capsys.readouterr().out
     for text in ("1 file empty", "1 file cut off", "with the same bytes", "over 6 times as long as wide"):
         assert text in shown
+    assert "look/offending.png shows the samples that something is wrong with" in shown
     assert {path.name for path in (here / "look").iterdir()} == {
         *("inspect.json", "drop.csv", "splits.csv", "offending.png"),
         *("samples_train.png", "samples_val.png", "samples_test.png"),
@@ -96,3 +97,60 @@ def test_a_table_is_looked_at_row_by_row(here: Path, capsys: pytest.CaptureFixtu
     assert (here / "look" / "drop.csv").read_text().splitlines()[1:] == ["7,7,bad_feature", "9,9,bad_target"]
     assert run_command(epochal, ["inspect", "t.yaml", "data.exclude=look/drop.csv"]) == 0
     assert "nothing wrong found" in capsys.readouterr().out
+
+
+def test_columns_that_are_no_features_are_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    generator = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "[bold]a": generator.normal(size=60),
+            "b ": generator.normal(size=60),
+            "city": ["Bern", "Basel", "Chur"] * 20,
+            "day": [f"2024-01-{row % 28 + 1:02}" for row in range(60)],
+            "kind": ["cat", "dog"] * 30,
+        }
+    )
+    frame.write_parquet(here / "t.parquet")
+    (here / "t.yaml").write_text(
+        "data:\n  source: {name: table, path: t.parquet, target: kind}\n  classes: [dog, cat]\n"
+        "model: {name: mlp, hidden: [4]}\ntraining: {epochs: 1}\ntracking: []\npaths: {cache: cache}\n"
+    )
+    assert run_command(epochal, ["inspect", "t.yaml"]) == 0
+    shown = capsys.readouterr().out
+    assert "2 columns are features, above; not: city (text), day (dates)" in shown
+    assert "[bold]a" in shown  # as it is called
+    assert "'b '" in shown
+    assert shown.index("dog") < shown.index("cat")  # in the declared order
+    assert run_command(epochal, ["train", "t.yaml", "--no-preflight"]) == 0
+    assert "columns that are no features: city (text), day (dates)" in capsys.readouterr().err
+    (run,) = (here / "runs" / "t").iterdir()
+    assert "PROBABILITY_dog,PROBABILITY_cat" in (run / "predictions" / "test.csv").read_text()
+
+
+def test_what_is_wrong_with_classes_is_told_with_the_rest(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_images(here / "pets", 20, 16)
+    (here / "pets" / "cat" / "003.png").write_bytes(b"")
+    (here / "pets" / "owl ").mkdir()
+    for number in range(2):
+        (here / "pets" / "owl" / f"{number:03}.png").rename(here / "pets" / "owl " / f"{number}\t.png")
+    (here / "pets" / "fox").mkdir()
+    (here / "pets.yaml").write_text(CONFIG)
+    assert run_command(epochal, ["inspect", "pets.yaml"]) == 2
+    shown = capsys.readouterr().out
+    for text in (
+        "pets/fox: the class 'fox' has no image",
+        "1 file empty",
+        "too few samples of 'owl ' to split",
+    ):
+        assert text in shown
+    assert f"'{here}/pets/owl /0\\t.png': class 'owl ' has 2 rows for 3 splits" in shown
+    assert run_command(epochal, ["train", "pets.yaml"]) == 2
+    refused = capsys.readouterr().err
+    for text in ("'fox' has no image", "003.png: the file is empty", "'owl ' has 2 rows", "data.exclude="):
+        assert text in refused
+    # with a warning it goes on without them, and the run can be evaluated on the same data
+    assert run_command(epochal, ["train", "pets.yaml", "data.checks=warn", "--no-preflight"]) == 0
+    (run,) = (here / "runs" / "pets").iterdir()
+    assert run_command(epochal, ["evaluate", str(run)]) == 0

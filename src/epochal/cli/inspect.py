@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from epochal.cli.arguments import config_arguments, refuse_mistakes
 from epochal.cli.options import json_option, quiet_option
+from epochal.errors import shown
 
 if TYPE_CHECKING:
     from epochal.verbs.inspect import Inspection
@@ -57,6 +59,11 @@ def _print(found: Inspection) -> None:
     console.print(f"split: {found.split_origin}\n", markup=False)
     console.print(_counts(found))
     console.print(_statistics(found, with_range=console.width >= _WIDE))
+    if found.unused:
+        from epochal.experiment.data import listed_columns
+
+        count = f"\n{len(found.features)} columns are features, above"
+        console.print(f"{count}; not: {listed_columns(found.unused)}", markup=False, soft_wrap=True)
 
 
 def _print_findings(found: Inspection, config: str, output: str | None) -> None:
@@ -64,21 +71,27 @@ def _print_findings(found: Inspection, config: str, output: str | None) -> None:
     from rich.console import Console
     from rich.text import Text
 
+    from epochal.verbs.inspect import OFFENDING
+
     console = Console(highlight=False)
     console.print()
     for finding in found.findings:
         style = "bold red" if finding.severity == "error" else "bold yellow"
         console.print(Text.assemble((f"{finding.severity}: ", style), finding.what), soft_wrap=True)
-        notes = finding.notes or ("",) * len(finding.rows)
+        notes = finding.notes or ("",) * len(finding.places)
         for place, note in list(zip(finding.places, notes, strict=True))[:_ROWS]:
-            console.print(f"  {place}{': ' if note else ''}{note}", markup=False, soft_wrap=True)
-        if len(finding.rows) > _ROWS:
-            console.print(f"  ... and {len(finding.rows) - _ROWS:,} more")
+            console.print(f"  {shown(place)}{': ' if note else ''}{note}", markup=False, soft_wrap=True)
+        if len(finding.places) > _ROWS:
+            console.print(f"  ... and {len(finding.places) - _ROWS:,} more")
         console.print(f"  → {finding.mend}", markup=False, soft_wrap=True)
     if not found.findings:
         console.print("nothing wrong found")
     if output is not None:
-        console.print(f"\nwritten to {output}", markup=False, soft_wrap=True)
+        console.print(f"\nwritten to {shown(output)}", markup=False, soft_wrap=True)
+        picture = Path(output) / OFFENDING
+        if picture.expanduser().exists():
+            text = f"{shown(str(picture))} shows the samples that something is wrong with"
+            console.print(text, markup=False, soft_wrap=True)
     if found.drop:
         place = f"{output or 'FOLDER'}/drop.csv"
         first = "" if output else f"`epochal inspect {config} -o FOLDER` writes drop.csv; "
@@ -102,12 +115,12 @@ def _counts(found: Inspection) -> Any:
         cells = (
             f"{split.counts[name]} {split.counts[name] / max(1, split.samples):4.0%}" for split in splits
         )
-        table.add_row(name, *cells)
+        table.add_row(_cell(name), *cells)
     if len(names) > _SHOWN:
         table.add_row(f"... {len(names) - _SHOWN} more", *("" for _ in splits))
     for name in next(iter(splits)).target_mean:
         cells = (f"{split.target_mean[name]:.4g} ± {split.target_std[name]:.4g}" for split in splits)
-        table.add_row(f"{name} (mean ± sd)", *cells)
+        table.add_row(_cell(f"{name} (mean ± sd)"), *cells)
     for number, word in enumerate(("smallest", "median", "largest")):
         if all(split.image_sizes for split in splits):
             sizes = ("×".join(map(str, (split.image_sizes or [])[number])) for split in splits)
@@ -137,10 +150,17 @@ def _statistics(found: Inspection, with_range: bool) -> Any:
         if with_range:
             low, high = found.training.minimum[index], found.training.maximum[index]
             cells.append(f"{_short(low)} to {_short(high)}")
-        table.add_row(name, *cells)
+        table.add_row(_cell(name), *cells)
     if len(names) > _SHOWN:
         table.add_row(f"... {len(names) - _SHOWN} more")
     return table
+
+
+def _cell(name: str) -> Any:
+    """A name from the data as it is: brackets are no markup, and what can't be seen is quoted."""
+    from rich.text import Text
+
+    return Text(shown(name))
 
 
 def _short(number: float) -> str:

@@ -23,6 +23,9 @@ from epochal.plots.samples import Row, plot_offending, plot_samples
 from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 
+OFFENDING = "offending.png"
+"""The picture of samples that something is wrong with, in the folder of an inspection."""
+
 _EACH = 8  # pictures of a class or of a fault
 
 
@@ -32,7 +35,8 @@ class Inspection:
 
     kind: image, vector or tensor. shape: of a prepared sample. dtype: it is kept in.
     splits: by name. training: statistics of the training split, which normalisation uses.
-    features: names of the columns of a vector. findings: what is wrong, errors first.
+    features: names of the columns of a vector. unused: the columns of its table that are neither features nor
+    anything else, and why. findings: what is wrong, errors first.
     drop: row of the whole source -> (FILENAME, why) of the samples to leave out, those excluded already
     among them.
     """
@@ -47,6 +51,7 @@ class Inspection:
     splits: dict[str, SplitSummary]
     training: Statistics
     features: tuple[str, ...]
+    unused: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
     drop: dict[int, tuple[str, str]]
 
@@ -69,6 +74,7 @@ class Inspection:
             "splits": {name: split.to_json() for name, split in self.splits.items()},
             "training": self.training.to_json(),
             "features": list(self.features),
+            "unused": dict(self.unused),
         }
 
     def drop_table(self) -> pl.DataFrame:
@@ -139,6 +145,7 @@ def _describe(name: str, data: Data) -> Inspection:
         },
         training=data.statistics,
         features=data.source.features,
+        unused=data.source.unused,
         findings=tuple(findings),
         drop=drop,
     )
@@ -159,9 +166,9 @@ def _write(found: Inspection, data: Data, folder: Path) -> None:
         )
     offending = list(_offending(data, found))
     if offending:
-        save(plot_offending(offending), folder / "offending.png")
+        save(plot_offending(offending), folder / OFFENDING)
     else:
-        (folder / "offending.png").unlink(missing_ok=True)
+        (folder / OFFENDING).unlink(missing_ok=True)
 
 
 def side_by_side(found: Inspection) -> pl.DataFrame:
