@@ -61,7 +61,7 @@ def files(cached: Path) -> list[str]:
 
 @pytest.mark.parametrize("mode", ["auto", "disk", "memory", "none"])
 def test_every_place_holds_the_same_samples(tmp_path: Path, mode: CacheMode) -> None:
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
     samples = prepared(source, tmp_path / "cache", build(RESIZE), mode)
     assert samples.shape == (3, 8, 8)
     assert samples.dtype == np.uint8
@@ -74,7 +74,7 @@ def test_every_place_holds_the_same_samples(tmp_path: Path, mode: CacheMode) -> 
 
 
 def test_a_file_is_found_again_and_not_read_anew(tmp_path: Path) -> None:
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
     reads: list[int] = []
 
     def read(row: int) -> Array:
@@ -91,13 +91,15 @@ def test_a_file_is_found_again_and_not_read_anew(tmp_path: Path) -> None:
 
 
 def test_runs_share_by_content_and_not_by_place(tmp_path: Path) -> None:
-    first = folder(images(tmp_path / "here"), target_kind="class")
-    moved = folder(images(tmp_path / "there"), target_kind="class")
+    first = folder(images(tmp_path / "here"), target_kind="class").source()
+    moved = folder(images(tmp_path / "there"), target_kind="class").source()
     for source in (first, moved):
         prepared(source, tmp_path / "cache", build(RESIZE))
     assert len(files(tmp_path / "cache")) == 1
     Image.fromarray(np.full((9, 12, 3), 200, np.uint8)).save(tmp_path / "there" / "b" / "001.png")
-    changed = prepared(folder(tmp_path / "there", target_kind="class"), tmp_path / "cache", build(RESIZE))
+    changed = prepared(
+        folder(tmp_path / "there", target_kind="class").source(), tmp_path / "cache", build(RESIZE)
+    )
     assert changed.array is not None
     assert (changed.array == 200).any()
     prepared(first, tmp_path / "cache", build({"name": "resize", "size": 7}))
@@ -107,7 +109,7 @@ def test_runs_share_by_content_and_not_by_place(tmp_path: Path) -> None:
 def test_a_decoder_that_gives_other_pixels_has_files_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
     prepared(source, tmp_path / "cache")
     monkeypatch.setattr(cache, "decoder_mark", lambda: "another")
     prepared(source, tmp_path / "cache")
@@ -116,7 +118,7 @@ def test_a_decoder_that_gives_other_pixels_has_files_of_its_own(
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "empty", "other shape"])
 def test_a_damaged_file_is_built_again(tmp_path: Path, damage: str) -> None:
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
     expected = np.array(prepared(source, tmp_path / "cache").array)
     [name] = files(tmp_path / "cache")
     path = tmp_path / "cache" / "prepared" / name
@@ -160,7 +162,7 @@ def test_all_broken_files_are_named_together(tmp_path: Path) -> None:
     for name in ("a/004.png", "b/021.png"):
         (root / name).write_bytes((root / name).read_bytes()[:45])
     with pytest.raises(DataError) as caught:
-        prepared(folder(root, channels=3, target_kind="class"), tmp_path / "cache")
+        prepared(folder(root, channels=3, target_kind="class").source(), tmp_path / "cache")
     assert [problem.where for problem in caught.value.problems] == [
         str(root / "a" / "004.png"),
         str(root / "b" / "021.png"),
@@ -170,7 +172,7 @@ def test_all_broken_files_are_named_together(tmp_path: Path) -> None:
 def test_what_does_not_fit_anywhere_is_prepared_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
     monkeypatch.setattr(cache, "_free_bytes", lambda _: 100)
     samples = prepared(source, tmp_path / "cache", mode="auto")
     assert samples.array is not None
@@ -193,7 +195,7 @@ def test_the_global_generators_are_left_as_they_were(tmp_path: Path, monkeypatch
     """
     (tmp_path / "drawing_step.py").write_text(textwrap.dedent(step))
     monkeypatch.syspath_prepend(tmp_path)
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
 
     def states() -> tuple[object, ...]:
         return random.getstate(), str(np.random.get_state()), torch.get_rng_state().tolist()
@@ -207,7 +209,7 @@ def test_the_global_generators_are_left_as_they_were(tmp_path: Path, monkeypatch
 
 
 def test_torch_takes_the_mapped_array_without_a_copy_and_writes_no_file(tmp_path: Path) -> None:
-    source = folder(images(tmp_path / "images"), target_kind="class")
+    source = folder(images(tmp_path / "images"), target_kind="class").source()
     array = prepared(source, tmp_path).array
     assert array is not None
     torch.from_numpy(array)[0] = 77

@@ -89,7 +89,7 @@ def test_each_group_is_left_out_once() -> None:
         ({"folds": 5}, "kfold makes 5 splits, and none is chosen; train all with `epochal crossval`"),
         ({"folds": 5, "fold": 6}, "there is no fold 6; choose one of 1 to 5"),
         ({"folds": 1, "fold": 1}, "folds from 2"),
-        ({"folds": 25, "fold": 1}, "a class has 20 rows for 25 folds; make fewer folds"),
+        ({"folds": 25, "fold": 1}, "class 'b' has 20 rows for 25 folds; make fewer folds"),
         ({"folds": 3, "fold": 1, "group": "site"}, "the data has no column 'site'"),
     ],
 )

@@ -79,7 +79,7 @@ def test_stratifying_says_which_class_has_too_few_rows() -> None:
         _split(manifest, "random")
     assert [problem.what for problem in caught.value.problems] == [
         "class 'c1' has 2 rows for 3 splits",
-        "class 'c2' has 1 rows for 3 splits",
+        "class 'c2' has 1 row for 3 splits",
     ]
     assert "set stratify: false" in str(caught.value)
     assert _sizes(_split(_manifest([0] * 20 + [1] * 2), "random", test=0)) == (19, 3, 0)
@@ -229,7 +229,7 @@ def test_validation_is_drawn_from_train_where_the_data_has_none() -> None:
     assert split.val.tolist() != _split(manifest, seed=1).val.tolist()
     with pytest.raises(DataError, match="no row of the data is a train row"):
         _split(_manifest([0, 1, 0], splits="eee"))
-    with pytest.raises(DataError, match=r"class 'c1' \(1 rows\) has no row in train"):
+    with pytest.raises(DataError, match=r"class 'c1' \(1 row\) has no row in train"):
         _split(_manifest([0, 1, 0], splits="tvv"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -25,6 +25,10 @@ class Constants(Section):
         return value
 
 
+Range = tuple[float, float]
+"""The lowest and the highest value; ``.inf`` for no bound."""
+
+
 class DataConfig(Section):
     """From samples to batches."""
 
@@ -37,6 +41,14 @@ class DataConfig(Section):
         default=None,
         description="a table of samples to leave out before the split, by FILENAME or INDEX, "
         "as `epochal inspect` writes it",
+    )
+    classes: tuple[str, ...] | None = Field(
+        default=None,
+        description="the labels that there are, in the order that classes get; any other label is an error",
+    )
+    target_range: Range | dict[str, Range] | None = Field(
+        default=None,
+        description="[low, high] of targets that are values, or {column: [low, high]}; others are errors",
     )
     checks: Literal["strict", "warn", "off"] = Field(
         default="strict",
@@ -78,8 +90,43 @@ class DataConfig(Section):
         default=0, ge=0, description="DataLoader processes for samples that can't be prepared once"
     )
 
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _as_texts(cls, value: Any) -> Any:
+        # as tables are read: the label 1 is the text 1, and so is 1.0
+        if not isinstance(value, list | tuple):
+            return value
+        return [_text(label) for label in value]
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if value is not None and len(set(value)) < len(value):
+            doubled = next(label for label in value if value.count(label) > 1)
+            raise ValueError(f"'{doubled}' is named twice")
+        if value == ():
+            raise ValueError("name the labels, or leave the key out")
+        return value
+
+    @field_validator("target_range")
+    @classmethod
+    def _rising(cls, value: Range | dict[str, Range] | None) -> Range | dict[str, Range] | None:
+        ranges = value.values() if isinstance(value, dict) else [value] if value is not None else []
+        for low, high in ranges:
+            if not low <= high:
+                raise ValueError(f"[{low:g}, {high:g}]: the first number must be the lower one")
+        return value
+
     @field_validator("exclude")
     @classmethod
     def _from_anywhere(cls, value: str | None) -> str | None:
         # a run must mean the same from another working folder
         return None if value is None else str(Path(value).expanduser().absolute())
+
+
+def _text(label: Any) -> Any:
+    if isinstance(label, bool):
+        return str(label).lower()
+    if isinstance(label, int | float):
+        return str(int(label)) if label == int(label) else str(label)
+    return label

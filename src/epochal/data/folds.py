@@ -10,7 +10,8 @@ import polars as pl
 from epochal.config.component import Component
 from epochal.data.draws import key_integer
 from epochal.data.manifest import Array, Manifest
-from epochal.data.split import Split, held_out
+from epochal.data.problems import counted
+from epochal.data.split import Split, TooFewRowsError, held_out
 from epochal.errors import DataError, Problem
 
 _WHERE = "data.split"
@@ -60,6 +61,7 @@ def kfold(
     strata = manifest.targets if stratify and manifest.target_kind == "class" else None
     grouped = group is not None or manifest.groups is not None
     groups = _groups(manifest, group) if grouped else None
+    _check_sizes(manifest, folds, strata, groups)
     test = _folds(len(manifest), folds, strata, groups, key_integer(seed, 0xF01D, repeat))[place]
     words = f"fold {number} of {total} of kfold(folds={folds}, stratify={str(stratify).lower()})"
     return held_out(manifest, test, val, strata, groups, key_integer(seed, number), words)
@@ -111,7 +113,6 @@ def _folds(count: int, folds: int, strata: Array | None, groups: Array | None, s
     from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
     rows, state = np.zeros(count), seed % 2**32
-    _check_sizes(count, folds, strata, groups)
     if groups is not None:
         kind = StratifiedGroupKFold if strata is not None else GroupKFold
         splitter = kind(n_splits=folds, shuffle=True, random_state=state)
@@ -122,14 +123,18 @@ def _folds(count: int, folds: int, strata: Array | None, groups: Array | None, s
     return [test for _, test in KFold(n_splits=folds, shuffle=True, random_state=state).split(rows)]
 
 
-def _check_sizes(count: int, folds: int, strata: Array | None, groups: Array | None) -> None:
+def _check_sizes(manifest: Manifest, folds: int, strata: Array | None, groups: Array | None) -> None:
     """DataError where a fold would be empty, or without a class that there is."""
-    units, what = (len(np.unique(groups)), "groups") if groups is not None else (count, "rows")
+    units, what = (len(np.unique(groups)), "groups") if groups is not None else (len(manifest), "rows")
     if units < folds:
         raise DataError(Problem(f"{units} {what} can't fill {folds} folds", _WHERE, "make fewer folds"))
     if strata is not None and groups is None:
-        sizes = np.bincount(strata)
-        smallest = int(sizes[sizes > 0].min())
-        if smallest < folds:
-            mend = "make fewer folds, add rows, leave the class out, or set stratify: false"
-            raise DataError(Problem(f"a class has {smallest} rows for {folds} folds", _WHERE, mend))
+        mend = "make fewer folds, add rows, leave the class out, or set stratify: false"
+        sizes = np.bincount(strata).tolist()
+        few = {
+            index: Problem(f"class {name!r} has {counted(size, 'row')} for {folds} folds", _WHERE, mend)
+            for index, (name, size) in enumerate(zip(manifest.names, sizes, strict=False))
+            if 0 < size < folds
+        }
+        if few:
+            raise TooFewRowsError(classes=few)

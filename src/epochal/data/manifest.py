@@ -18,9 +18,10 @@ TargetKind = Literal["class", "labels", "value"]
 Array = npt.NDArray[Any]
 
 
-def row_names(count: int) -> pl.Series:
-    """The FILENAME of samples that are no files: the row's number as text."""
-    return pl.int_range(count, eager=True).cast(pl.String).alias("FILENAME")
+def row_names(rows: int | Array) -> pl.Series:
+    """The FILENAME of samples that are no files: the number as text. rows: how many, or their numbers."""
+    numbers = pl.int_range(rows, eager=True) if isinstance(rows, int) else pl.Series(rows)
+    return numbers.cast(pl.String).alias("FILENAME")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ class Source:
     digest: hexadecimal; equal for equal samples, targets and filenames.
     array: all raw samples [N, ...] where they are in memory anyway, else None.
     features: names of the columns of a ``vector``, where it has them.
+    unused: the columns that are neither features nor anything else, each with why.
     item: for a Dataset of the user's, whose items may be random: the row number -> (input, target) as the
         Dataset gives them; else None.
     frame: N rows of columns or of one text, typed, with nulls where they are empty, which become ``array``
@@ -75,6 +77,7 @@ class Source:
     digest: str
     array: Array | None = None
     features: tuple[str, ...] = field(default=())
+    unused: tuple[tuple[str, str], ...] = ()
     item: Callable[[int], Any] | None = None
     frame: pl.DataFrame | None = None
     beside: pl.DataFrame | None = None

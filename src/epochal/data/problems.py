@@ -27,3 +27,8 @@ def raise_problems(problems: Sequence[Problem]) -> None:
     more = len(problems) - SHOWN
     rest = [Problem(f"and {more:,} more of such problems")] if more > 0 else []
     raise DataError(*problems[:SHOWN], *rest)
+
+
+def counted(count: int, word: str) -> str:
+    """``1 file``, ``1,200 files``."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

@@ -11,7 +11,7 @@ import polars as pl
 from epochal.config.component import Component, Registry
 from epochal.data.draws import key_integer
 from epochal.data.manifest import Array, Manifest
-from epochal.data.problems import raise_problems
+from epochal.data.problems import counted, raise_problems
 from epochal.errors import ConfigError, DataError, Problem
 
 _HERE = "epochal.data.split"
@@ -30,6 +30,14 @@ SPLITS = Registry(
 
 SUPPLIED = ("manifest", "seed")
 """What the system passes to a split itself."""
+
+
+class TooFewRowsError(DataError):
+    """Classes that can't be split as asked for; ``classes``: the index of each -> its problem."""
+
+    def __init__(self, *problems: Problem | str, classes: Mapping[int, Problem] | None = None) -> None:
+        self.classes = dict(classes or {})
+        super().__init__(*problems, *self.classes.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,17 +217,17 @@ def _stratified(
     few = [index for index in np.flatnonzero(sizes < len(shares)) if sizes[index]]
     one = len(names) == 1
     mend = "add rows" + (", or set test: 0" if one else ", leave the class out, or set stratify: false")
-    raise_problems(
-        [
-            Problem(
-                f"{names[index] if one else f'class {names[index]!r}'} has {sizes[index]} rows "
-                f"for {len(shares)} splits",
-                where=_WHERE,
-                mend=mend,
-            )
-            for index in few
-        ]
-    )
+    problems = {
+        int(index): Problem(
+            f"{names[index] if one else f'class {names[index]!r}'} has "
+            f"{counted(sizes[index], 'row')} for {len(shares)} splits",
+            where=_WHERE,
+            mend=mend,
+        )
+        for index in few
+    }
+    if problems:
+        raise DataError(*problems.values()) if one else TooFewRowsError(classes=problems)
     counts = {name: np.maximum(_apportioned(sizes * shares[name]), sizes > 0) for name in shares}
     others = [name for name in shares if name != "train"]
     for index in np.flatnonzero(sizes):
@@ -270,16 +278,18 @@ def _check(split: Split, manifest: Manifest) -> None:
     ]
     if len(np.unique(rows)) < len(rows):
         problems.append(Problem("a row is in two splits", where=f"{_WHERE} ({split.origin})"))
+    raise_problems(problems)
     if manifest.target_kind == "class":
         sizes = np.bincount(manifest.targets, minlength=len(manifest.names))
         trained = np.bincount(manifest.targets[split.train], minlength=len(manifest.names))
         mend = "add rows, leave the class out, or split otherwise"
-        problems += [
-            Problem(
-                f"class '{manifest.names[index]}' ({sizes[index]} rows) has no row in train",
+        untrained = {
+            int(index): Problem(
+                f"class '{manifest.names[index]}' ({counted(sizes[index], 'row')}) has no row in train",
                 where=f"{_WHERE} ({split.origin})",
                 mend=mend,
             )
             for index in np.flatnonzero(trained == 0)
-        ]
-    raise_problems(problems)
+        }
+        if untrained:
+            raise TooFewRowsError(classes=untrained)

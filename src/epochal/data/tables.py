@@ -21,6 +21,7 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".xlsx")
 SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """How a split may be written (in any case) -> its name."""
 
+_DATE = r"^(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2})"
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -174,6 +175,18 @@ def split_words(table: Table, column: str, problems: list[Problem]) -> pl.Series
 def numeric_columns(table: Table) -> list[str]:
     """The columns with a name whose values are all numbers where they are given, and given at least once."""
     return [name for name in table.frame.columns if name and _is_numeric(table.frame[name])]
+
+
+def content(values: pl.Series) -> str:
+    """What a column that is not numeric holds, in a word."""
+    given = values.drop_nulls()
+    if given.is_empty():
+        return "empty"
+    if values.dtype.is_temporal():
+        return "dates"
+    if values.dtype.is_nested():
+        return "lists"
+    return "dates" if given.cast(pl.String).str.contains(_DATE).all() else "text"
 
 
 def numbers(table: Table, column: str, problems: list[Problem]) -> Array:

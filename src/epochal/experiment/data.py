@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,20 @@ import numpy as np
 from torch import Tensor
 
 from epochal.config.component import Component
-from epochal.console import Console
+from epochal.console import Console, log
 from epochal.data.cache import Samples, prepare_samples
 from epochal.data.check.files import FileFacts, file_oddities
-from epochal.data.check.findings import Finding, act_on
+from epochal.data.check.findings import Finding, act_on, problems_of
 from epochal.data.check.leaks import find_leaks
 from epochal.data.check.reading import Reading, read_source
+from epochal.data.check.splitting import split_usable
 from epochal.data.check.summary import summarise
 from epochal.data.check.values import find_oddities
 from epochal.data.encode.encoding import Encoding, encoding_to_json
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare, build_prepare
 from epochal.data.sources import build_source
-from epochal.data.split import Split, build_split
+from epochal.data.split import Split
 from epochal.data.statistics import (
     Normalizer,
     Statistics,
@@ -31,7 +33,7 @@ from epochal.data.statistics import (
     normalize_beside,
 )
 from epochal.data.transform import build_transform
-from epochal.errors import ConfigError, DataError, EpochalError, Problem, RequestError
+from epochal.errors import ConfigError, DataError, EpochalError, Problem, RequestError, shown
 from epochal.experiment.class_order import check_positive, with_names, with_positive_last
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.encodings import (
@@ -112,13 +114,26 @@ def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = T
     judge: act on what the checks find, as ``data.checks`` says: DataError, or lines in the log. Otherwise
     it is only in the result, without the samples that can't be used.
     """
-    reading = read_data(config, console)
-    findings, split = reading.findings, split_of(reading, config)
+    reading, split = read_and_split(config, console)
+    findings = reading.findings
     if config.data.checks != "off":
         findings = (*findings, *_checked(reading, split, config))
         if judge:
             act_on(findings, config.data.checks)
+    if reading.source.unused and judge:
+        log.info(f"columns that are no features: {listed_columns(reading.source.unused)}")
     return _assembled(reading, split, findings, config, console)
+
+
+def read_and_split(config: ExperimentConfig, console: Console) -> tuple[Reading, Split]:
+    """The samples that can be used, and their split; DataError where that can't be made."""
+    return split_of(read_data(config, console), config)
+
+
+def listed_columns(unused: Sequence[tuple[str, str]], most: int = 20) -> str:
+    """``name (text), admitted (dates)``, at most so many and then a count."""
+    text = ", ".join(f"{shown(name)} ({why})" for name, why in unused[:most])
+    return text + (f" and {len(unused) - most} more" if len(unused) > most else "")
 
 
 def read_data(config: ExperimentConfig, console: Console) -> Reading:
@@ -126,26 +141,20 @@ def read_data(config: ExperimentConfig, console: Console) -> Reading:
 
     Raises ConfigError where ``evaluation.positive`` is not one of two classes.
     """
-    reading = read_source(
-        config.data.source,
-        task_class(config.task).target,
-        exclude=config.data.exclude,
-        checked=config.data.checks != "off",
-        cache=config.cache_folder,
-        console=console,
-    )
+    target = task_class(config.task).target
+    reading = read_source(config.data, target, cache=config.cache_folder, console=console)
     check_positive(config.evaluation.positive, reading.source.manifest)
     return reading
 
 
-def split_of(reading: Reading, config: ExperimentConfig) -> Split:
-    """The split of what was read; DataError where it can't be made."""
+def split_of(reading: Reading, config: ExperimentConfig) -> tuple[Reading, Split]:
+    """The split of what was read, and the samples that it is of; DataError where it can't be made."""
+    checked = config.data.checks != "off"
     try:
-        return build_split(config.data.split, reading.source.manifest, config.seed)
-    except DataError:
+        return split_usable(reading, config.data.split, config.seed, checked=checked)
+    except DataError as error:
         # what was set aside may be why there is too little left to split, or not be in a given split
-        act_on(reading.findings, "strict")
-        raise
+        raise DataError(*problems_of(reading.findings), *error.problems) from None
 
 
 def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[Finding]:
@@ -227,10 +236,10 @@ def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
     """
     split = Component.model_validate({"name": "file", "path": str(run.folder.split), "partial": True})
     own = config.model_copy(update={"data": config.data.model_copy(update={"split": split})})
-    reading = read_data(own, console)
+    reading, split_of_run = read_and_split(own, console)
     if config.data.checks == "strict":  # what it trained on was whole
         act_on(reading.findings, "strict")
-    data = _assembled(reading, build_split(split, reading.source.manifest, own.seed), (), own, console, run)
+    data = _assembled(reading, split_of_run, (), own, console, run)
     if data.source.digest[:16] != (config.derived or {}).get("data_digest"):
         raise DataError(
             Problem(

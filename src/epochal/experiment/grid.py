@@ -93,25 +93,27 @@ def draws_other_splits(trials: Sequence[Trial]) -> bool:
 
 @dataclass
 class _Reader:
-    """Reads what identities rest on: one source at a time, which may fill the memory, and small splits."""
+    """Reads what identities rest on: one source at a time, which may fill the memory, and its splits."""
 
     console: Console
     key: str = ""
     reading: Reading | None = None
-    splits: dict[str, Split] = field(default_factory=dict)
+    splits: dict[str, tuple[Reading, Split]] = field(default_factory=dict)
 
     def read(self, config: ExperimentConfig) -> tuple[Reading, Split]:
         """The samples and their split, as training reads them; training judges them."""
         plain = config.to_plain()
         data = plain["data"]
-        key = json.dumps([plain["task"], data["source"], data["exclude"], data["checks"]])
+        read = ("source", "exclude", "checks", "classes", "target_range")
+        key = json.dumps([plain["task"], *(data[name] for name in read)])
         if self.reading is None or key != self.key:
             self.reading = None  # the one before goes first
+            self.splits.clear()
             self.key, self.reading = key, read_data(config, self.console)
         drawn = json.dumps([key, data["split"], config.seed])
         if drawn not in self.splits:
             self.splits[drawn] = split_of(self.reading, config)
-        return self.reading, self.splits[drawn]
+        return self.splits[drawn]
 
 
 def _newest(config: ExperimentConfig, identity: str) -> Run | None:

@@ -26,7 +26,10 @@ _Module = tuple[str, Path]
 
 _NOT_THE_EXPERIMENT = {
     "": {"name", "tracking", "paths", "derived"},
-    "data": {"source", "split", "checks", "exclude", "cache", "workers", "evaluation_batch_size"},
+    "data": {
+        *("source", "split", "checks", "exclude", "classes", "target_range"),
+        *("cache", "workers", "evaluation_batch_size"),
+    },
     "training": {"checkpoint", "log_every"},
     "evaluation": {"intervals", "subgroups"},
     "compute": {"device", "threads", "processes", "strategy", "tune"},

@@ -9,10 +9,10 @@ import numpy as np
 
 from epochal.config.component import Component
 from epochal.console import Console, log
-from epochal.data.check.findings import counted
 from epochal.data.check.leaks import placed
 from epochal.data.check.seen import seen_in
 from epochal.data.manifest import Array, Source
+from epochal.data.problems import counted
 from epochal.data.split import build_split
 from epochal.errors import EpochalError
 from epochal.experiment.class_order import with_names

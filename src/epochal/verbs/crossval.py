@@ -19,7 +19,7 @@ from epochal.data.manifest import Source
 from epochal.data.split import build_split
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
-from epochal.experiment.data import read_data
+from epochal.experiment.data import read_and_split
 from epochal.experiment.ending import flagged
 from epochal.experiment.identity import id_of_splits
 from epochal.experiment.own_code import describe
@@ -95,14 +95,19 @@ def _plan(config: ExperimentConfig, console: Console) -> tuple[Source, int, str]
     if split is None or split.name not in FOLDS or "fold" in split.arguments:
         mend = "write data.split: {name: kfold, folds: 5}, without a fold of its own"
         raise ConfigError(Problem("the split makes no folds", "data.split", mend))
-    source = read_data(config, console).source
+    reading, _ = read_and_split(_with_fold(config, 1), console)
+    source = reading.source
     count = fold_count(split, source.manifest)
-    each = [
-        Component.model_validate({"name": split.name, **split.arguments, "fold": number})
-        for number in range(1, count + 1)
-    ]
+    each = [_with_fold(config, number).data.split for number in range(1, count + 1)]
     splits = [build_split(component, source.manifest, config.seed) for component in each]
     return source, count, id_of_splits(config, source, splits)
+
+
+def _with_fold(config: ExperimentConfig, number: int) -> ExperimentConfig:
+    split = config.data.split
+    assert split is not None
+    one = Component.model_validate({"name": split.name, **split.arguments, "fold": number})
+    return config.model_copy(update={"data": config.data.model_copy(update={"split": one})})
 
 
 def _parent(config: ExperimentConfig, identity: str, again: bool) -> Run:

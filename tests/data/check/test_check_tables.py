@@ -10,6 +10,7 @@ from faults import photo
 
 from epochal.console import Console
 from epochal.data.check.findings import Finding
+from epochal.data.tables import Table, read_table
 from epochal.errors import DataError
 from epochal.experiment.config import load_experiment
 from epochal.experiment.data import Data, assemble_data
@@ -120,11 +121,20 @@ def test_a_number_of_its_own_hides_no_copy(tmp_path: Path) -> None:
     assert faults["same_sample"].rows == (0,)
 
 
-def test_without_checks_a_table_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pl.DataFrame(columns()).write_csv(tmp_path / "t.csv")
-    monkeypatch.setattr("epochal.data.check.reading.read_table", lambda *_: pytest.fail("read for checks"))
-    source = {"path": str(tmp_path / "t.csv"), "target": "kind"}
-    assert len(look(tmp_path, source, "data.checks=off").source.manifest) == 200
+def test_a_table_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = columns()
+    table["dose"][3] = None
+    pl.DataFrame(table).write_csv(tmp_path / "t.csv")
+    read: list[Path] = []
+
+    def counting(path: str | Path, sheet: str | None = None) -> Table:
+        read.append(Path(path))
+        return read_table(path, sheet)
+
+    monkeypatch.setattr("epochal.data.sources.table.read_table", counting)
+    source = {"path": str(tmp_path / "t.csv"), "target": "dose", "features": ["a"]}
+    assert look(tmp_path, source, "task=regression").findings[0].rows == (3,)
+    assert read == [tmp_path / "t.csv"]
 
 
 def test_leaving_rows_of_a_table_out_mends_it(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_files_are_known_by_their_bytes_whatever_they_are_called(tmp_path: Path)
         write_image(tmp_path / "old" / "ab"[seed % 2] / f"{seed}.png", seed)
     for name, seed in (("a/x.png", 2), ("a/y.png", 9), ("b/z.png", 0), ("b/0.png", 3)):
         write_image(tmp_path / "new" / name, seed)
-    old, new = (folder(tmp_path / name, target_kind="class") for name in ("old", "new"))
+    old, new = (folder(tmp_path / name, target_kind="class").source() for name in ("old", "new"))
     found = seen_in(new, old, np.array([0, 1, 2]), tmp_path / "cache", CONSOLE)
     assert old.manifest.filenames.to_list() == ["a/0.png", "a/2.png", "b/1.png", "b/3.png"]
     assert dict(zip(new.manifest.filenames.to_list(), found.tolist(), strict=True)) == {

@@ -18,7 +18,7 @@ def _saved(
     y = np.arange(len(x)) % 2 if y is None else y
     contents: dict[str, Any] = {"x": x, "y": y, **others}
     np.savez(tmp_path / "data.npz", **contents)
-    return arrays(tmp_path / "data.npz", target_kind=kind, **{key: key for key in others})
+    return arrays(tmp_path / "data.npz", target_kind=kind, **{key: key for key in others}).source()
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,18 @@ def test_splits_and_groups(tmp_path: Path) -> None:
 def test_two_npy_files(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((4, 2)))
     np.save(tmp_path / "labels.npy", np.array([0, 1, 0, 1]))
-    manifest = arrays(tmp_path / "x.npy", target=str(tmp_path / "labels.npy"), target_kind="class").manifest
+    manifest = (
+        arrays(tmp_path / "x.npy", target=str(tmp_path / "labels.npy"), target_kind="class").source().manifest
+    )
     assert manifest.targets.tolist() == [0, 1, 0, 1]
     with pytest.raises(ConfigError, match=r"'y' is no \.npy file; give the path"):
-        arrays(tmp_path / "x.npy", target_kind="class")
+        arrays(tmp_path / "x.npy", target_kind="class").source()
 
 
 def test_wrong_keys_are_told_together(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((2, 2)), labels=np.arange(2))
     with pytest.raises(DataError) as caught:
-        arrays(tmp_path / "a.npz", input="image", target="label", target_kind="class")
+        arrays(tmp_path / "a.npz", input="image", target="label", target_kind="class").source()
     assert "no array is called 'image'; did you mean 'images'?" in str(caught.value)
     assert "no array is called 'label'; did you mean 'labels'?" in str(caught.value)
 
@@ -111,7 +113,7 @@ def test_objects_are_refused_and_nothing_is_executed(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     np.savez("a.npz", x=np.array([_Marker(), _Marker()], dtype=object), y=np.arange(2))
     with pytest.raises(DataError, match="arrays of objects are not read"):
-        arrays("a.npz", target_kind="class")
+        arrays("a.npz", target_kind="class").source()
     assert not Path("executed").exists()
 
 
@@ -120,9 +122,9 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
         _saved(tmp_path, np.zeros((3, 2)), np.arange(2))
     with pytest.raises(DataError, match=r"data\.npz, row 1: the sample is not finite; replace"):
         _saved(tmp_path, np.array([[1, 2], [np.nan, 1]]))
-    with pytest.raises(DataError, match="target nan of row 1 is not a finite number"):
+    with pytest.raises(DataError, match="row 1: its target 'y' is nan, not a finite number"):
         _saved(tmp_path, np.zeros((2, 2)), np.array([1, np.nan]), "value")
-    with pytest.raises(DataError, match="target 2 of row 1 is not 0 or 1"):
+    with pytest.raises(DataError, match="row 1: its target 'y' is 2, not 0 or 1"):
         _saved(tmp_path, np.zeros((2, 2)), np.array([[1, 0], [2, 0]]), "labels")
     with pytest.raises(DataError, match=r"are float64, not whole numbers or texts; .*task: regression"):
         _saved(tmp_path, np.zeros((2, 2)), np.array([0.5, 1.5]))
@@ -131,9 +133,9 @@ def test_what_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there is no sample"):
         _saved(tmp_path, np.zeros((0, 2)))
     with pytest.raises(DataError, match=r"gone\.npz: there is no such file"):
-        arrays(tmp_path / "gone.npz", target_kind="class")
+        arrays(tmp_path / "gone.npz", target_kind="class").source()
     with pytest.raises(DataError, match=r"from '\.csv' files; use \.npz or \.npy"):
-        arrays(tmp_path / "a.csv", target_kind="class")
+        arrays(tmp_path / "a.csv", target_kind="class").source()
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04broken")
     with pytest.raises(DataError, match=r"broken\.npz: can't be read"):
-        arrays(tmp_path / "broken.npz", target_kind="class")
+        arrays(tmp_path / "broken.npz", target_kind="class").source()

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from epochal.config.component import Component
 from epochal.console import log
 from epochal.data.images import ImageFiles
-from epochal.data.manifest import Array, Source, TargetKind
-from epochal.data.sources import build_source
-from epochal.data.tables import Table, read_table, texts
+from epochal.data.manifest import Array, Source
+from epochal.data.tables import read_table, texts
 from epochal.errors import DataError, Problem
 
 
@@ -86,37 +82,3 @@ def subset(source: Source, rows: Array) -> Source:
         frame=None if source.frame is None else source.frame[rows],
         beside=None if source.beside is None else source.beside[rows],
     )
-
-
-def without(table: Table, rows: Array) -> Table:
-    """The table without these rows, bool [N]; the others keep their lines."""
-    return Table(table.path, table.frame.filter(~rows), table.lines[~rows])
-
-
-def table_source_without(component: Component, table: Table, rows: Array, target_kind: TargetKind) -> Source:
-    """What ``build_source`` makes of a table without these rows, bool [N], whatever is wrong with them.
-
-    Samples that are no files keep the number of their row as FILENAME.
-    """
-    kept = without(table, rows)
-    arguments = {key: value for key, value in component.arguments.items() if key != "sheet"}
-    arguments.setdefault("root", str(table.path.parent))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "table.parquet"
-        kept.frame.write_parquet(path)
-        moved = Component.model_validate({"name": "table", **arguments, "path": str(path)})
-        try:
-            source = build_source(moved, target_kind)
-        except DataError as error:
-            raise DataError(*(_moved_back(problem, path, kept) for problem in error.problems)) from None
-    if "file" in arguments:
-        return source
-    numbers = pl.Series("FILENAME", np.flatnonzero(~rows)).cast(pl.String)
-    return replace(source, manifest=replace(source.manifest, filenames=numbers))
-
-
-def _moved_back(problem: Problem, path: Path, kept: Table) -> Problem:
-    """A problem of the table's stand-in, told of the table itself."""
-    places = {f"{path}, row {row + 1}": kept.place(row) for row in range(len(kept))}
-    where = places.get(problem.where, problem.where.replace(str(path), str(kept.path)))
-    return replace(problem, where=where)

@@ -16,12 +16,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from epochal.console import Console
-from epochal.data.check.findings import Finding, Subject, counted
+from epochal.data.check.findings import Finding, Subject
 from epochal.data.filling import fill_rows
 from epochal.data.images import PIXEL_LIMIT, read_image, to_array
 from epochal.data.jpeg import ORIENTATION
 from epochal.data.manifest import Array
 from epochal.data.members import read_bytes, size_and_time
+from epochal.data.problems import counted
 from epochal.errors import DataError
 from epochal.run.durable import write_bytes
 

@@ -9,15 +9,17 @@ from typing import Any, Literal
 import numpy as np
 
 from epochal.console import log
+from epochal.data.check.exclude import subset
 from epochal.data.manifest import Array, Source
-from epochal.data.problems import SHOWN
-from epochal.errors import DataError, Problem
+from epochal.data.problems import SHOWN, counted
+from epochal.errors import DataError, Problem, shown
 
 Severity = Literal["error", "warning"]
 Strictness = Literal["strict", "warn", "off"]
 
 _LISTED = 100
 """Rows of one finding that are written into a file."""
+_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Finding:
 
     severity: ``error`` for what makes results wrong. what: a sentence without a full stop. count: rows,
     columns or classes that have it. rows: of the whole source, before any is left out. places: where each
-    of them is, as a user finds it. notes: what is wrong with each, where that differs; else none.
+    of them is, as a user finds it; of what is no row, a folder or none. notes: what is wrong with each, where
+    that differs; else none.
     drop: the rows to leave out so that it is mended; none where that does not mend it.
     """
 
@@ -54,20 +57,22 @@ class Finding:
         }
 
     def problems(self, most: int) -> list[Problem]:
-        """One problem a row, at most so many and then a count; one in all where it is about no rows."""
-        if not self.rows:
+        """One problem a place, at most so many and then a count; one in all where it is about no place."""
+        if not self.places:
             return [Problem(self.what, mend=self.mend)]
-        notes = self.notes or (self.what,) * len(self.rows)
+        notes = self.notes or (self.what,) * len(self.places)
         shown = [
             Problem(note, where=place, mend=self.mend)
             for note, place in list(zip(notes, self.places, strict=True))[:most]
         ]
-        more = len(self.rows) - len(shown)
-        return shown + ([Problem(f"and {more:,} more rows: {self.what}")] if more else [])
+        more = len(self.places) - len(shown)
+        return shown + ([Problem(f"and {counted(more, 'more row')}: {self.what}")] if more else [])
 
     def line(self) -> str:
         """All of it in one line, with the first rows."""
-        some = ", ".join(self.places[:3]) + (", ..." if len(self.places) > 3 else "")
+        some = ", ".join(shown(place) for place in self.places[:3]) + (
+            ", ..." if len(self.places) > 3 else ""
+        )
         return f"{self.what}{f' ({some})' if some else ''}; {self.mend}"
 
 
@@ -82,6 +87,12 @@ class Subject:
     source: Source
     origin: Array
     places: Sequence[str]
+
+    def some(self, rows: Array) -> Subject:
+        """These rows alone."""
+        return Subject(
+            subset(self.source, rows), self.origin[rows], [self.places[row] for row in rows.tolist()]
+        )
 
     def finding(
         self,
@@ -110,9 +121,17 @@ class Subject:
         )
 
 
-def counted(count: int, word: str) -> str:
-    """``1 file``, ``1,200 files``."""
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
+def listed(names: Sequence[str]) -> str:
+    """The first five names, each in quotes, and the number of the others."""
+    text = ", ".join(f"{name!r}" for name in names[:_NAMED])
+    return text + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def problems_of(findings: Sequence[Finding]) -> list[Problem]:
+    """The problems of the errors among them, some 20 in all."""
+    errors = [finding for finding in findings if finding.severity == "error"]
+    each = max(2, SHOWN // max(1, len(errors)))
+    return [problem for finding in errors for problem in finding.problems(each)]
 
 
 def act_on(findings: Sequence[Finding], checks: Strictness) -> None:
@@ -122,8 +141,7 @@ def act_on(findings: Sequence[Finding], checks: Strictness) -> None:
         for finding in findings:
             log.warning(finding.line())
         return
-    each = max(2, SHOWN // len(errors))
-    problems = [problem for finding in errors for problem in finding.problems(each)]
+    problems = problems_of(errors)
     drop = any(finding.drop for finding in errors)
     listed = "`epochal inspect CONFIG -o FOLDER` writes drop.csv: train with data.exclude=FOLDER/drop.csv, or"
     how = f"{listed if drop else 'mend it, or'} go on as it is with data.checks=warn"

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from epochal.data.check.findings import Finding, Severity, Subject, counted
+from epochal.data.check.findings import Finding, Severity, Subject, listed
 from epochal.data.manifest import Array
+from epochal.data.problems import counted
 from epochal.data.split import Split
 
 _IMBALANCE = 10
@@ -19,7 +20,6 @@ _FAR = 10.0
 _BY_CHANCE = 1e-9
 _DISTINCT = 10
 _SOME = 1000
-_SHOWN = 5
 
 
 def find_oddities(subject: Subject, split: Split) -> list[Finding]:
@@ -38,7 +38,7 @@ def _labels(subject: Subject) -> list[Finding]:
     found = []
     for names in alike.values():
         if len(names) > 1 and manifest.target_kind != "value":
-            written = _listed(names)
+            written = listed(names)
             usual = max(names, key=lambda name: len(_rows_of(subject, [name])))
             rows = _rows_of(subject, [name for name in names if name != usual])
             what = f"the labels {written} are nearly the same"
@@ -63,12 +63,12 @@ def _classes(subject: Subject, split: Split) -> list[Finding]:
     found = []
     few = [manifest.names[index] for index in np.flatnonzero(counts["train"] < 2)]
     if few:
-        what = f"train has fewer than 2 samples of {_listed(few)}"
+        what = f"train has fewer than 2 samples of {listed(few)}"
         found.append(_about(len(few), "few_samples", "warning", what, "add samples, or leave the class out"))
     for name, numbers in counts.items():
         none = [manifest.names[index] for index in np.flatnonzero(numbers == 0)]
         if none and name != "train":
-            what = f"{name} has no sample of {_listed(none)}"
+            what = f"{name} has no sample of {listed(none)}"
             mend = "add samples, or split otherwise: its scores say nothing of them"
             found.append(_about(len(none), "no_samples", "warning", what, mend))
     present = counts["train"][counts["train"] > 0]
@@ -128,7 +128,7 @@ def _features(subject: Subject, split: Split) -> list[Finding]:
     constant = np.flatnonzero(train.min(axis=0) == train.max(axis=0))
     found = []
     if len(constant):
-        what = f"in train these columns never vary: {_listed([names[index] for index in constant])}"
+        what = f"in train these columns never vary: {listed([names[index] for index in constant])}"
         found.append(_about(len(constant), "constant_column", "warning", what, "leave them out"))
     telling = [
         name
@@ -141,7 +141,7 @@ def _features(subject: Subject, split: Split) -> list[Finding]:
             "labels": "tell a label from the others without a mistake (AUC 1)",
             "value": "order the targets without a mistake",
         }[source.manifest.target_kind]
-        what = f"columns that alone {means}: {_listed(telling)}"
+        what = f"columns that alone {means}: {listed(telling)}"
         mend = "leave out what is not known before the target is (source.features)"
         # where there is no other column, learning from this one is what is asked for
         severity: Severity = "error" if len(names) > 1 else "warning"
@@ -196,8 +196,3 @@ def _is_monotone(values: Array, targets: Array) -> bool:
 def _about(count: int, kind: str, severity: Severity, what: str, mend: str) -> Finding:
     """A finding about classes or columns, not rows."""
     return Finding(kind, severity, what, mend, count)
-
-
-def _listed(names: Sequence[str]) -> str:
-    text = ", ".join(f"'{name}'" for name in names[:_SHOWN])
-    return text + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -8,6 +8,7 @@ from typing import Any
 
 from epochal.config.component import Component, Registry
 from epochal.data.manifest import Source, TargetKind
+from epochal.data.sources.draft import Draft
 from epochal.errors import ConfigError, EpochalError, Problem
 
 _HERE = "epochal.data.sources"
@@ -26,7 +27,7 @@ SOURCES = Registry(
         "wine": f"{_HERE}.sklearn_data:wine",
     },
 )
-"""The sources by name; a function takes its arguments and ``target_kind``, and returns a Source."""
+"""The sources by name; a function takes its arguments and ``target_kind``, and gives a Source or a Draft."""
 
 SUPPLIED = ("target_kind",)
 """What the system passes to a source itself, where it takes it."""
@@ -37,6 +38,12 @@ def build_source(component: Component, target_kind: TargetKind) -> Source:
 
     Raises DataError, with all that is wrong in the data, and ConfigError where the name means no source.
     """
+    found = open_source(component, target_kind)
+    return found.source() if isinstance(found, Draft) else found
+
+
+def open_source(component: Component, target_kind: TargetKind) -> Source | Draft:
+    """The same, or what it is made of where single samples may be wrong and can be set aside."""
     function = SOURCES.resolve(component.name)
     arguments = component.arguments
     if "target_kind" in _parameters(function):
@@ -51,7 +58,7 @@ def build_source(component: Component, target_kind: TargetKind) -> Source:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{component.name} failed: {type(error).__name__}: {error}"
         raise ConfigError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
-    if isinstance(result, Source):
+    if isinstance(result, Source | Draft):
         return result
     if hasattr(result, "__getitem__") and hasattr(result, "__len__"):
         from epochal.data.sources.dataset import from_dataset  # only a Dataset needs torch

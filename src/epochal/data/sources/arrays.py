@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from zipfile import BadZipFile
@@ -12,7 +13,8 @@ import polars as pl
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
-from epochal.data.sources.targets import array_targets
+from epochal.data.sources.draft import Draft, RowProblems
+from epochal.data.sources.targets import array_targets, wrong_targets
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import ConfigError, DataError, Problem, did_you_mean
 
@@ -27,14 +29,14 @@ def arrays(
     split: str | None = None,
     group: str | None = None,
     target_kind: TargetKind,
-) -> Source:
+) -> Draft:
     """The arrays of an .npz file by their keys, or an .npy file whose ``target`` is the path of another.
 
     input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
         C is 1, 3 or 4; anything else stays a tensor.
     target: classes [N], labels of 0 and 1 [N, L], or values [N] or [N, T].
     split, group: keys of arrays [N], of train, val or test, and of what must not straddle splits.
-    Raises DataError where keys, shapes or values are wrong.
+    Raises DataError where keys or shapes are wrong; what is wrong with rows is told by the draft.
     """
     location = Path(path).expanduser()
     found = _load(location, [input, target, *(key for key in (split, group) if key)], target)
@@ -49,13 +51,79 @@ def arrays(
             if array.ndim == 0 or len(array) != count
         ]
     )
-    kind, samples = as_samples(found[input], where)
-    targets, names = array_targets(found[target], target_kind, Path(target).stem, where)
-    groups = pl.Series("GROUP", _words(found[group])) if group else None
-    splits = _splits(_words(found[split]), where) if split else None
-    filenames = row_names(count)
-    manifest = Manifest(filenames, targets, target_kind, names, groups, splits)
-    return Source(manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples)
+    parts = _Parts(
+        where=where,
+        inputs=found[input],
+        targets=found[target],
+        name=Path(target).stem,
+        splits=found[split] if split else None,
+        groups=found[group] if group else None,
+    )
+    return Draft(
+        filenames=row_names(count),
+        place=lambda row: f"{where}, row {row}",
+        build=lambda rows: parts.some(rows).source(rows, target_kind),
+        problems=lambda rows: parts.some(rows).problems(rows, target_kind),
+    )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Arrays [N, ...] of a file. name: of the targets."""
+
+    where: str
+    inputs: Array
+    targets: Array
+    name: str
+    splits: Array | None
+    groups: Array | None
+
+    def some(self, rows: Array) -> _Parts:
+        if len(rows) == len(self.inputs):
+            return self
+        return replace(
+            self,
+            inputs=self.inputs[rows],
+            targets=self.targets[rows],
+            splits=None if self.splits is None else self.splits[rows],
+            groups=None if self.groups is None else self.groups[rows],
+        )
+
+    def source(self, rows: Array, target_kind: TargetKind) -> Source:
+        """rows: the number of each in the file, which is its FILENAME."""
+        found = self.problems(rows, target_kind)
+        raise_problems([problem for problems in found.values() for _, problem in problems])
+        kind, samples = as_samples(self.inputs, self.where)
+        targets, names = array_targets(self.targets, target_kind, self.name, self.where)
+        manifest = Manifest(
+            row_names(rows),
+            targets,
+            target_kind,
+            names,
+            None if self.groups is None else pl.Series("GROUP", _words(self.groups)),
+            None if self.splits is None else _splits(_words(self.splits)),
+        )
+        return Source(manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples)
+
+    def problems(self, rows: Array, target_kind: TargetKind) -> RowProblems:
+        """What is wrong with single rows; rows: the number of each in the file."""
+        found: dict[str, list[tuple[int, Problem]]] = {"bad_input": [], "bad_target": [], "bad_split": []}
+        for row in np.flatnonzero(~finite_rows(self.inputs)).tolist():
+            found["bad_input"].append((row, not_finite("")))
+        for row, problem in wrong_targets(self.targets, target_kind, self.name):
+            found["bad_target"].append((row, problem))
+        for row, word in enumerate(_words(self.splits) if self.splits is not None else ()):
+            if word.lower() not in SPLIT_WORDS:
+                found["bad_split"].append(
+                    (row, Problem(f"'{word}' is no split", mend="write train, val or test"))
+                )
+        return {
+            kind: [
+                (int(rows[row]), replace(problem, where=f"{self.where}, row {rows[row]}"))
+                for row, problem in problems
+            ]
+            for kind, problems in found.items()
+        }
 
 
 def load_array(path: Path, key: str | None = None) -> Array:
@@ -140,26 +208,32 @@ def finite(values: Array, where: str) -> Array:
     """Floats as float32, other numbers as they are; DataError naming the rows that are not finite."""
     if values.dtype.kind != "f":
         return values
+    raise_problems(
+        [not_finite(f"{where}, row {row}") for row in np.flatnonzero(~finite_rows(values)).tolist()]
+    )
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
+
+
+def finite_rows(values: Array) -> Array:
+    """bool [N]: the rows of [N, ...] that are finite as float32."""
+    if values.dtype.kind != "f":
+        return np.ones(len(values), np.bool_)
     with np.errstate(over="ignore"):
         values = values.astype(np.float32, copy=False)
-    good = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    mend = "replace what is NaN or infinite, or leave the sample out"
-    raise_problems(
-        [Problem("the sample is not finite", f"{where}, row {row}", mend) for row in np.flatnonzero(~good)]
+    return np.asarray(np.isfinite(values).reshape(len(values), -1).all(axis=1))
+
+
+def not_finite(where: str) -> Problem:
+    """What is wrong with a sample that holds NaN or infinity."""
+    return Problem(
+        "the sample is not finite", where, "replace what is NaN or infinite, or leave the sample out"
     )
-    return values
 
 
 def _words(values: Array) -> list[str]:
     return [str(word) for word in (np.char.decode(values) if values.dtype.kind == "S" else values).tolist()]
 
 
-def _splits(words: list[str], where: str) -> pl.Series:
-    raise_problems(
-        [
-            Problem(f"'{word}' is no split", where=f"{where}, row {row}", mend="write train, val or test")
-            for row, word in enumerate(words)
-            if word.lower() not in SPLIT_WORDS
-        ]
-    )
+def _splits(words: list[str]) -> pl.Series:
     return pl.Series("SPLIT", [SPLIT_WORDS[word.lower()] for word in words])

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from epochal.data.images import Channels, ImageFiles, common_channels, is_image, visible_files
-from epochal.data.manifest import Manifest, Source, TargetKind
+from epochal.data.manifest import Array, Manifest, Source, TargetKind
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_files
+from epochal.data.sources.draft import Draft, RowProblems
 from epochal.data.sources.targets import expect_kind
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import DataError, Problem
@@ -29,13 +32,13 @@ class _Place:
     label: str
 
 
-def folder(root: str | Path, *, channels: Channels = "auto", target_kind: TargetKind) -> Source:
+def folder(root: str | Path, *, channels: Channels = "auto", target_kind: TargetKind) -> Draft:
     """Images under ``root``, whose first subfolder names the class; folders below it are free.
 
     Where all subfolders are called train, val (valid, validation) or test and hold folders themselves,
     they are splits, and the classes come one level below. Hidden files and files of other kinds are
     left out. channels: ``auto`` is 1 where every file is gray, else 3.
-    Raises DataError where the folder is missing or empty, or a class has no image.
+    Raises DataError where the folder is missing or empty; a class without an image is told by the draft.
     """
     mend = "use the source table, whose columns hold any kind of target"
     expect_kind("class", target_kind=target_kind, source="folder", mend=mend)
@@ -50,11 +53,29 @@ def folder(root: str | Path, *, channels: Channels = "auto", target_kind: Target
     is_split = _is_split(filenames)
     places = [_place(filename, is_split) for filename in filenames]
     samples = [place for place in places if is_image(place.filename)]
-    _check(base, places, samples, _class_folders(base, is_split))
-
-    names = tuple(sorted({place.label for place in samples}))
-    index = {name: number for number, name in enumerate(names)}
+    if not samples:
+        others = _endings(place.filename for place in places)
+        what = "there is no image in this folder" + (f", only {others}" if others else "")
+        raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
     paths = [str(base / place.filename) for place in samples]
+    return Draft(
+        filenames=pl.Series("FILENAME", [place.filename for place in samples]),
+        place=paths.__getitem__,
+        build=lambda rows: _source(base, [samples[row] for row in rows.tolist()], channels),
+        problems=lambda rows: _problems(samples, paths, rows),
+        empty=tuple(_empty_classes(base, places, samples, is_split)),
+    )
+
+
+def _source(base: Path, samples: Sequence[_Place], channels: Channels) -> Source:
+    paths = [str(base / place.filename) for place in samples]
+    wrong = _problems(samples, paths, np.arange(len(samples)))
+    raise_problems([problem for found in wrong.values() for _, problem in found])
+    names = tuple(sorted({place.label for place in samples}))
+    if len(names) < 2:
+        what = f"there is one class only, '{names[0]}'"
+        raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
+    index = {name: number for number, name in enumerate(names)}
     manifest = Manifest(
         filenames=pl.Series("FILENAME", [place.filename for place in samples]),
         targets=pl.Series([index[place.label] for place in samples], dtype=pl.Int64).to_numpy().copy(),
@@ -81,31 +102,37 @@ def _place(filename: str, is_split: bool) -> _Place:
     return _Place(filename, "", first if others else "")
 
 
-def _class_folders(base: Path, is_split: bool) -> set[str]:
-    """The names of all folders that stand for a class, the empty ones too."""
-    parents = [entry for entry in base.iterdir() if entry.is_dir()] if is_split else [base]
-    entries = (entry for parent in parents for entry in parent.iterdir())
-    return {entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
+def _class_folders(base: Path, is_split: bool) -> dict[str, Path]:
+    """The folders that stand for a class by its name, the empty ones too; one of several splits' folders."""
+    parents = [entry for entry in sorted(base.iterdir()) if entry.is_dir()] if is_split else [base]
+    entries = (entry for parent in parents for entry in sorted(parent.iterdir()))
+    return {entry.name: entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
 
 
-def _check(base: Path, places: Sequence[_Place], samples: Sequence[_Place], labels: set[str]) -> None:
-    if not samples:
-        others = _endings(place.filename for place in places)
-        what = "there is no image in this folder" + (f", only {others}" if others else "")
-        raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
-    problems = [
-        Problem("this image lies in no class folder", where=str(base / place.filename), mend=_LAYOUT)
-        for place in samples
-        if not place.label
+def _problems(samples: Sequence[_Place], paths: Sequence[str], rows: Array) -> RowProblems:
+    mend = f"move it, or leave it out: {_LAYOUT}"
+    outside = [
+        (row, Problem("this image lies in no class folder", where=paths[row], mend=mend))
+        for row in rows.tolist()
+        if not samples[row].label
     ]
-    for label in sorted(labels - {place.label for place in samples}):
+    # a link to nothing is listed as a file
+    gone = [
+        (row, Problem("the file does not exist", paths[row], "it is a link: copy the file itself there"))
+        for row in rows.tolist()
+        if not os.path.exists(paths[row])
+    ]
+    return {"no_class": outside, "missing_file": gone}
+
+
+def _empty_classes(
+    base: Path, places: Sequence[_Place], samples: Sequence[_Place], is_split: bool
+) -> Iterator[Problem]:
+    folders = _class_folders(base, is_split)
+    for label in sorted(set(folders) - {place.label for place in samples}):
         others = _endings(place.filename for place in places if place.label == label)
         what = f"the class '{label}' has no image" + (f", only {others}" if others else "")
-        problems.append(Problem(what, where=str(base), mend="add images to it, or take the folder away"))
-    raise_problems(problems)
-    if len(labels) < 2:
-        what = f"there is one class only, '{samples[0].label}'"
-        raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
+        yield Problem(what, where=str(folders[label]), mend="add images to it, or take the folder away")
 
 
 def _endings(filenames: Iterable[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from epochal.data.images import IMAGE_SUFFIXES, Channels, ImageFiles, common_cha
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import raise_problems
 from epochal.data.sources.digest import digest_arrays, digest_files
+from epochal.data.sources.draft import Draft, RowProblems
 from epochal.data.sources.targets import class_targets, sort_names
 from epochal.data.tables import (
     Table,
+    content,
     feature_matrix,
     numbers,
     numeric_columns,
@@ -44,7 +47,7 @@ def table(
     channels: Channels = "auto",
     sheet: str | None = None,
     target_kind: TargetKind,
-) -> Source:
+) -> Draft:
     """A CSV, Parquet, JSON lines or Excel file, one row a sample.
 
     file: the column of image paths below ``root`` (by default the table's folder); without it a sample is
@@ -52,7 +55,7 @@ def table(
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
         by ``;`` or ``|``; for values one or several numeric columns.
     group, split: columns of what must not straddle splits, and of train, val or test.
-    Raises DataError with the row of everything that is missing or wrong.
+    Raises DataError where columns are missing; what is wrong with rows is told by the draft.
     """
     rows = read_table(path, sheet)
     targets = [target] if isinstance(target, str) else target
@@ -63,30 +66,108 @@ def table(
     if file is not None and features is not None:
         mend = "give images by 'file', or vectors by 'features'"
         raise ConfigError(Problem("a table can't give both images and features", "data.source", mend))
-    if file is None:
-        used = features or [name for name in numeric_columns(rows) if name not in (*targets, *others)]
-        _check_features(rows, used, targets)
+    base = Path(root).expanduser() if root is not None else rows.path.parent
+    columns = _Columns(file, target, tuple(features or ()), group, split, base)
+    return Draft(
+        filenames=row_names(len(rows)) if file is None else _filenames(rows, file),
+        place=rows.place,
+        build=lambda kept: _source(_some(rows, kept), kept, columns, channels, target_kind),
+        problems=lambda kept: _problems(_some(rows, kept), kept, columns, target_kind),
+        table=rows,
+    )
 
+
+@dataclass(frozen=True)
+class _Columns:
+    """Which column is what; features: none for every numeric one that is nothing else. root: of images."""
+
+    file: str | None
+    target: str | list[str]
+    given: tuple[str, ...]
+    group: str | None
+    split: str | None
+    root: Path
+
+    @property
+    def targets(self) -> list[str]:
+        return [self.target] if isinstance(self.target, str) else self.target
+
+    def features(self, rows: Table) -> tuple[str, ...]:
+        others = (*self.targets, self.group, self.split)
+        return self.given or tuple(name for name in numeric_columns(rows) if name not in others)
+
+    def unused(self, rows: Table) -> tuple[tuple[str, str], ...]:
+        """The columns that are nothing, and why they are no features."""
+        used = {*self.features(rows), *self.targets, self.group, self.split}
+        return tuple(
+            (name, "not in 'features'" if self.given else content(rows.frame[name]))
+            for name in rows.frame.columns
+            if name not in used
+        )
+
+
+def _some(rows: Table, kept: Array) -> Table:
+    return rows if len(kept) == len(rows) else Table(rows.path, rows.frame[kept], rows.lines[kept])
+
+
+def _source(
+    rows: Table, numbers: Array, columns: _Columns, channels: Channels, target_kind: TargetKind
+) -> Source:
+    """numbers: of the rows in the whole table, which are the FILENAME of samples that are no files."""
+    used = columns.features(rows) if columns.file is None else ()
+    if columns.file is None:
+        _check_features(rows, used, columns.targets)
     problems: list[Problem] = []
-    groups = required_texts(rows, group, problems) if group is not None else None
-    splits = split_words(rows, split, problems) if split is not None else None
-    values, names = _targets(rows, target, target_kind, problems)
-    if file is not None:
-        base = Path(root).expanduser() if root is not None else rows.path.parent
-        filenames, paths = _image_paths(rows, file, base, problems)
+    groups = required_texts(rows, columns.group, problems) if columns.group is not None else None
+    splits = split_words(rows, columns.split, problems) if columns.split is not None else None
+    values, names = _targets(rows, columns.target, target_kind, problems)
+    if columns.file is not None:
+        filenames, paths = _image_paths(rows, columns.file, columns.root, problems)
         named = pl.Series("FILENAME", filenames)
     else:
-        named = row_names(len(rows))
+        named = row_names(numbers)
         vectors = feature_matrix(rows, used, problems)
     raise_problems(problems)
 
-    columns = rows.frame if file is not None else rows.frame.drop(_many_valued(vectors, used))
-    manifest = Manifest(named, values, target_kind, names, groups, splits, columns)
-    if file is None:
+    frame = rows.frame if columns.file is not None else rows.frame.drop(_many_valued(vectors, used))
+    manifest = Manifest(named, values, target_kind, names, groups, splits, frame)
+    if columns.file is None:
         digest = digest_arrays(manifest, vectors)
-        return Source(manifest, "vector", vectors.__getitem__, digest, array=vectors, features=tuple(used))
+        unused = columns.unused(rows)
+        return Source(
+            manifest, "vector", vectors.__getitem__, digest, array=vectors, features=used, unused=unused
+        )
     read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
     return Source(manifest, "image", read, digest_files(manifest, paths))
+
+
+def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) -> RowProblems:
+    """Every row that can't be used, by what is wrong with it."""
+    kinds = ("bad_target", "missing_file", "repeated_file", "bad_feature", "bad_group", "bad_split")
+    found: dict[str, list[Problem]] = {name: [] for name in kinds}
+    if columns.group is not None:
+        required_texts(rows, columns.group, found["bad_group"])
+    if columns.split is not None:
+        split_words(rows, columns.split, found["bad_split"])
+    _targets(rows, columns.target, kind, found["bad_target"])
+    if columns.file is not None:
+        of_files: list[Problem] = []
+        _image_paths(rows, columns.file, columns.root, of_files)
+        for problem in of_files:
+            found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
+    else:
+        feature_matrix(rows, columns.features(rows), found["bad_feature"])
+    places = {rows.place(row): int(number) for row, number in enumerate(numbers)}
+    return {
+        name: [(places[problem.where], problem) for problem in problems if problem.where in places]
+        for name, problems in found.items()
+    }
+
+
+def _filenames(rows: Table, column: str) -> pl.Series:
+    written = rows.frame[column].cast(pl.String).fill_null("")
+    names = [os.path.normpath(text).replace(os.sep, "/") if text else "" for text in written]
+    return pl.Series("FILENAME", names)
 
 
 def _many_valued(vectors: Array, names: Sequence[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -43,34 +44,66 @@ def array_targets(
     they are known; classes are then indices into them.
     Raises DataError naming the rows that are wrong.
     """
-    if values.ndim == 2 and kind == "class" and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim == 1 and kind != "class":
-        values = values[:, None]
+    values = _shaped(values, kind)
     expected = 1 if kind == "class" else 2
     if values.ndim != expected:
         shape = "N" if kind == "class" else "N, T"
         what = f"targets '{name}' have the shape {list(values.shape)}, not [{shape}]"
         mend = "" if kind != "class" else "give one class a sample, or use task: multilabel"
         raise DataError(Problem(what, where=where, mend=mend))
+    if kind != "class" and values.dtype.kind not in "buif":
+        raise DataError(Problem(f"targets '{name}' are not numbers but {values.dtype}", where=where))
+    raise_problems(
+        [replace(problem, where=f"{where}, row {row}") for row, problem in wrong_targets(values, kind, name)]
+    )
     if kind == "class":
         return _array_classes(values, name, where, names)
-    if values.dtype.kind not in "buif":
-        raise DataError(Problem(f"targets '{name}' are not numbers but {values.dtype}", where=where))
-    good = np.isin(values, (0, 1)) if kind == "labels" else _finite(values)
-    expectation = "0 or 1" if kind == "labels" else "a finite number"
-    raise_problems(
-        [
-            Problem(f"target {values[row, column]} of row {row} is not {expectation}", where=where)
-            for row, column in np.argwhere(~good)
-        ]
-    )
     count = values.shape[1]
     if len(names) != count:
         single = (name,) if kind == "value" and count == 1 else None
         prefix = f"{name}_" if kind == "value" else ""
         names = single or tuple(f"{prefix}{index}" for index in range(count))
     return values.astype(np.uint8 if kind == "labels" else np.float32), names
+
+
+def wrong_targets(values: Array, kind: TargetKind, name: str) -> list[tuple[int, Problem]]:
+    """The rows whose targets can't be used, and what is wrong with them; none where that is all of them.
+
+    values, kind, name: as of ``array_targets``.
+    """
+    values = _shaped(values, kind)
+    mend = "give it a target, or leave the sample out"
+    if kind == "class":
+        if values.ndim != 1 or values.dtype.kind not in "fUS":
+            return []
+        good = np.isfinite(values) if values.dtype.kind == "f" else np.char.str_len(np.char.strip(values)) > 0
+        if not good.any():
+            return []
+        return [
+            (
+                row,
+                Problem(
+                    f"its target '{name}' is {values[row] if values.dtype.kind == 'f' else 'empty'}",
+                    mend=mend,
+                ),
+            )
+            for row in np.flatnonzero(~good).tolist()
+        ]
+    if values.ndim != 2 or values.dtype.kind not in "buif":
+        return []
+    good = np.isin(values, (0, 1)) if kind == "labels" else _finite(values)
+    expectation = "0 or 1" if kind == "labels" else "a finite number"
+    return [
+        (int(row), Problem(f"its target '{name}' is {values[row, column]}, not {expectation}", mend=mend))
+        for row, column in np.argwhere(~good)
+    ]
+
+
+def _shaped(values: Array, kind: TargetKind) -> Array:
+    """Classes as [N] where they are [N, 1]; others as [N, T]."""
+    if kind == "class":
+        return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    return values[:, None] if values.ndim == 1 else values
 
 
 def _array_classes(
