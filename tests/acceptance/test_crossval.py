@@ -68,6 +68,8 @@ def test_names_like_numbers_groups_and_repeats(here: Path) -> None:
     found = epochal.crossval(config, quiet=True)
     written = pl.read_csv(found.run.folder.predictions("pooled"), infer_schema=False)
     assert set(written["TARGET"]) == {"00", "01"}
+    assert written["GROUP"].to_list() == [who[int(row)] for row in written["INDEX"]]
+    assert pl.read_csv(found.folds[0].folder.split)["GROUP"].to_list() == who
     assert json.loads((found.run.path / "crossval.json").read_text())["pooled"]["samples"] == 160
     for path in (found.run.path / "crossval.json", found.folds[0].folder.scores("test")):
         content = json.loads(path.read_text())
@@ -75,7 +77,50 @@ def test_names_like_numbers_groups_and_repeats(here: Path) -> None:
 
     other = epochal.crossval(config, "optimizer.lr=0.03", quiet=True)
     tests = {each.test for each in epochal.compare(found.run, other.run, quiet=True).differences}
-    assert tests == {"paired bootstrap"}  # each sample was tested twice
+    assert tests == {"paired bootstrap by group"}  # each sample was tested twice
+
+
+def test_too_few_groups_are_told_once_for_the_whole(here: Path, caplog: pytest.LogCaptureFixture) -> None:
+    generator = np.random.default_rng(0)
+    size = generator.normal(size=72)
+    kind = np.where(size + generator.normal(size=72) > 0, "x", "y")
+    columns = {
+        "size": size,
+        "kind": kind,
+        "who": [f"p{row // 9}" for row in range(72)],
+        "sex": ["f", "m"] * 36,
+    }
+    pl.DataFrame(columns).write_csv(here / "t.csv")
+    source = {"name": "table", "path": "t.csv", "target": "kind", "group": "who", "features": ["size"]}
+    config = {
+        "data": {"source": source, "split": {"name": "kfold", "folds": 2}},
+        "model": "linear",
+        "training": {"epochs": 1},
+        "evaluation": {"intervals": 100, "subgroups": ["sex"]},
+        "tracking": [],
+    }
+    found = epochal.crossval(config, quiet=True)
+    shown = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING" and not getattr(record, "file_only", False)
+    ]
+    assert shown == [
+        "all folds: 95 % intervals are from 8 groups only; of fewer than 10 groups an interval is likely "
+        "too narrow",
+        "too few samples, groups or samples of a class to judge 'sex': all folds f (36), m (36)",
+    ]
+    content = json.loads((found.run.path / "crossval.json").read_text())["pooled"]
+    assert content["interval_units"] == {"groups": 8}
+    assert content["interval_warning"] in shown[0]
+    assert "from 4 groups only" in (found.folds[0].path / "run.log").read_text()
+
+    whole = found.run.folder.predictions("pooled").read_bytes()
+    fold = found.folds[0].folder.predictions("test")
+    pl.read_csv(fold).drop("GROUP").write_csv(fold)  # as an older version wrote it
+    (found.run.path / "finished.out").unlink()
+    again = epochal.crossval(config, quiet=True)
+    assert again.run.folder.predictions("pooled").read_bytes() == whole
 
 
 def _assert_scores(scores: dict[str, float], table: pl.DataFrame) -> None:

@@ -79,6 +79,7 @@ def test_every_file_exists_and_reads(run: epochal.Run) -> None:
             "samples",
             "intervals",
             "interval_method",
+            "interval_units",
             "calibration",
         }
         assert set(scores["intervals"]) == set(scores["overall"])

@@ -33,6 +33,18 @@ def problem(samples: int = 4000, classes: int = 5, sharpness: float = 1.0) -> tu
     return logits * sharpness, targets
 
 
+def test_bins_of_few_samples_are_joined_and_those_of_many_left() -> None:
+    bins = Bins(
+        np.array([0.1, 0.3, 0.5, 0.7, 0.9]), np.array([0, 0.5, 1, 0.5, 1]), np.array([20, 4, 15, 30, 6])
+    )
+    joined = bins.joined(20)
+    assert joined.count.tolist() == [20, 55]
+    np.testing.assert_allclose(joined.confidence, [0.1, (1.2 + 7.5 + 21 + 5.4) / 55])
+    np.testing.assert_allclose(joined.frequency, [0, (2 + 15 + 15 + 6) / 55])
+    assert bins.joined(500).count.tolist() == [75]
+    assert bins.joined(1).count.tolist() == bins.count.tolist()
+
+
 def test_ece_of_a_published_worked_example() -> None:
     # M. Pavlovic, "Expected Calibration Error (ECE): a step-by-step visual explanation": five bins, 0.10444
     second = np.array([0.22, 0.64, 0.92, 0.42, 0.51, 0.15, 0.70, 0.37, 0.83])

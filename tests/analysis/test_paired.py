@@ -68,6 +68,38 @@ def test_delong_of_equal_and_of_perfect_scores() -> None:
     scores = np.array([0.1, 0.2, 0.3, 0.8, 0.9])
     assert delong(scores, scores, targets).p_value == 1.0
     assert delong(scores, 2 * scores, targets).difference == 0.0
+    assert math.isnan(delong(scores, -scores, targets).p_value)  # no sample differs from any other
+
+
+def test_delong_of_groups_is_that_of_single_samples_and_counts_copies_once() -> None:
+    albumin, _, kg_score, benefit = ovarian()
+    alone = delong(albumin, kg_score, benefit)
+    patients = np.array([f"patient {row}" for row in range(len(benefit))])
+    single = delong(albumin, kg_score, benefit, patients)
+    assert (single.low, single.p_value) == pytest.approx((alone.low, alone.p_value))
+    scores_a, scores_b, targets = (np.tile(each, 3) for each in (albumin, kg_score, benefit))
+    grouped = delong(scores_a, scores_b, targets, np.tile(patients, 3))
+    assert (grouped.low, grouped.p_value) == pytest.approx((alone.low, alone.p_value))
+    assert (
+        delong(scores_a, scores_b, targets).p_value < 0.95 * alone.p_value
+    )  # as if the copies were other patients
+
+
+def test_delong_of_groups_has_the_spread_of_repeated_studies() -> None:
+    generator = np.random.default_rng(5)
+
+    def study() -> tuple[Array, Array, Array, Array]:
+        """30 patients of 6 samples of both kinds; each patient's own shift is in one score only."""
+        groups = np.repeat(np.arange(30), 6)
+        targets = generator.random(180) < 0.5
+        noise = generator.normal(size=(2, 180))
+        shift = np.repeat(generator.normal(size=30), 6)
+        return targets + noise[0] + shift * np.where(targets, 1, -1), targets + noise[1], targets, groups
+
+    found = [delong(*study()) for _ in range(300)]
+    spread = np.std([each.difference for each in found])
+    errors = [(each.high - each.low) / 2 / 1.959964 for each in found]
+    assert np.mean(errors) == pytest.approx(spread, rel=0.12)
 
 
 def test_mcnemar_equals_worked_examples() -> None:
@@ -85,6 +117,36 @@ def test_mcnemar_is_exact_with_few_discordant_pairs() -> None:
     tail = sum(math.comb(11, k) for k in range(3)) / 2**11
     assert mcnemar(a, b) == pytest.approx(2 * tail)
     assert mcnemar(a, a) == 1.0
+
+
+def test_mcnemar_of_groups_is_that_of_single_samples() -> None:
+    generator = np.random.default_rng(0)
+    for share in (0.05, 0.4):  # the exact test, and the other
+        a, b = generator.random(200) < 0.7, generator.random(200) < 0.7
+        b = np.where(generator.random(200) < share, b, a)
+        assert mcnemar(a, b, np.arange(200)) == pytest.approx(mcnemar(a, b))
+
+
+def test_mcnemar_of_few_groups_changes_the_sign_of_each() -> None:
+    leads = [3, 2, 2, -1, 0, 4]
+    a = np.array([lead > 0 for lead in leads for _ in range(abs(lead))])
+    groups = np.array([group for group, lead in enumerate(leads) for _ in range(abs(lead))])
+    signs = np.array([[1 if number >> place & 1 else -1 for place in range(6)] for number in range(64)])
+    as_far = np.abs(signs @ leads) >= abs(sum(leads))
+    assert mcnemar(a, ~a, groups) == pytest.approx(as_far.mean())
+    assert mcnemar(a, ~a) < 0.05 < mcnemar(a, ~a, groups)
+
+
+def test_mcnemar_of_groups_rejects_what_is_equal_as_seldom_as_it_should() -> None:
+    generator = np.random.default_rng(1)
+    groups = np.repeat(np.arange(60), 5)
+    rejected = {"by group": 0, "by sample": 0}
+    for _ in range(300):
+        first = np.repeat(generator.random(60) < 0.5, 5)  # which of two equal models has the whole patient
+        rejected["by group"] += mcnemar(first, ~first, groups) < 0.05
+        rejected["by sample"] += mcnemar(first, ~first) < 0.05
+    assert rejected["by group"] <= 25
+    assert rejected["by sample"] > 90
 
 
 def test_holm_equals_a_worked_example() -> None:
@@ -108,8 +170,11 @@ def test_delong_knows_no_variance_of_one_sample() -> None:
 
 
 def test_across_seeds_without_spread() -> None:
-    assert across_seeds([0.5, 0.5], [0.5, 0.5]).p_value == 1.0
-    assert across_seeds([0.6, 0.6], [0.5, 0.5]).p_value == 0.0
+    for a, b in (([0.5, 0.5], [0.5, 0.5]), ([0.7] * 3, [0.1] * 3)):  # three 0.1 have a variance of 2e-34
+        found = across_seeds(a, b)
+        assert found.difference == pytest.approx(a[0] - b[0])
+        assert np.isnan([found.low, found.high, found.p_value]).all()
+    assert 0 < across_seeds([0.6, 0.6], [0.5, 0.51]).p_value < 0.1
 
 
 def test_paired_bootstrap_finds_a_difference_and_repeats_itself() -> None:
@@ -145,6 +210,16 @@ def test_groups_drawn_whole_widen_the_interval() -> None:
     grouped = paired_bootstrap(accuracy, right, other, targets, groups, resamples=400)
     assert grouped.high - grouped.low > 1.7 * (alone.high - alone.low)
     assert grouped.difference == alone.difference
+
+
+def test_few_groups_can_not_give_a_small_p_value() -> None:
+    right, wrong, targets = np.ones(100), np.zeros(100), np.ones(100)
+    for count, p_value in ((2, 0.5), (5, 0.0625)):
+        found = paired_bootstrap(accuracy, right, wrong, targets, np.arange(100) % count, resamples=300)
+        assert found.p_value == p_value
+    alone = paired_bootstrap(accuracy, right, wrong, targets, np.zeros(100), resamples=300)
+    assert alone.difference == 1.0
+    assert np.isnan([alone.low, alone.high, alone.p_value]).all()
 
 
 def test_resamples_where_the_score_is_undefined_are_left_out() -> None:

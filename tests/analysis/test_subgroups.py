@@ -7,7 +7,13 @@ import pytest
 from epochal.analysis.assessment import assess
 from epochal.analysis.config import EvaluationConfig
 from epochal.analysis.decision import Decision
-from epochal.analysis.subgroups import check_subgroups, fairness_gaps, subgroup_scores
+from epochal.analysis.subgroups import (
+    check_subgroups,
+    columns_for_subgroups,
+    fairness_gaps,
+    subgroup_scores,
+)
+from epochal.data.manifest import Manifest, Source
 from epochal.errors import ConfigError
 from epochal.tasks.classification import Classification
 from epochal.tasks.task import TaskContext
@@ -75,10 +81,58 @@ def test_columns_are_checked() -> None:
     check_subgroups([], None)
     with pytest.raises(ConfigError, match=r"no column is called 'sexx'; did you mean 'sex'\?"):
         check_subgroups(["sexx"], columns)
-    with pytest.raises(ConfigError, match="'id' has 60 values"):
+    with pytest.raises(ConfigError, match="the numeric column 'id' has 60 distinct values"):
         check_subgroups(["id"], columns)
+    with pytest.raises(ConfigError, match="'name' has 60 values; name a column of at most 50"):
+        check_subgroups(["name"], columns.with_columns(name=pl.lit("n") + pl.col("id")))
     with pytest.raises(ConfigError, match="this source has no columns"):
         check_subgroups(["sex"], None)
+
+
+def test_measurements_are_to_be_binned_at_their_quartiles() -> None:
+    ages = pl.Series("age", [30 + row % 40 for row in range(400)])
+    expected = (
+        r"the numeric column 'age' has 40 distinct values; bin it: add a column 'age_range' to the table, "
+        r"say up to 40, to 50, to 59 and above \(quartiles\); name that"
+    )
+    for column in (ages, ages.cast(pl.String), ages.cast(pl.Float64)):
+        with pytest.raises(ConfigError, match=expected):
+            check_subgroups(["age"], pl.DataFrame([column]))
+    sites = pl.DataFrame({"site": [row % 30 for row in range(3000)]})
+    check_subgroups(["site"], sites)  # numbers that are names, each with enough samples
+
+
+def test_features_of_many_values_are_known_though_they_are_no_columns() -> None:
+    columns = pl.DataFrame({"sex": ["f"] * 60})
+    manifest = Manifest(pl.Series(map(str, range(60))), np.zeros(60, int), "class", ("a",), columns=columns)
+    vectors = np.arange(120, dtype=np.float32).reshape(60, 2)
+    source = Source(manifest, "vector", vectors.__getitem__, "0", vectors, ("dose", "weight"))
+    found = columns_for_subgroups(source, ("sex", "weight"))
+    assert found is not None
+    assert found.columns == ["sex", "weight"]
+    with pytest.raises(ConfigError, match="the numeric column 'weight' has 60 distinct values"):
+        check_subgroups(["weight"], found)
+
+
+def test_few_groups_are_too_small_and_their_intervals_in_doubt() -> None:
+    generator = np.random.default_rng(0)
+    targets = generator.integers(2, size=90)
+    positive = generator.random(90)
+    predictions = np.stack([1 - positive, positive], axis=1)
+    patients = np.arange(90) // 10
+    column = pl.Series(["a"] * 90)
+    assert subgroup_scores(BINARY, predictions, targets, column, patients, 100, seed=0)["a"]["too_small"]
+    assert not subgroup_scores(BINARY, predictions, targets, column, None, 100, seed=0)["a"]["too_small"]
+    config = EvaluationConfig(intervals=100)
+    found = assess(BINARY, predictions, targets, config, 0, groups=patients)
+    assert found["interval_units"] == {"groups": 9}
+    assert found["interval_warning"].startswith("from 9 groups only; of fewer than 10 groups")
+    few = assess(BINARY, predictions[:19], targets[:19], config, 0)
+    assert few["interval_warning"].startswith("from 19 samples only; of fewer than 20 samples")
+    assert "interval_warning" not in assess(BINARY, predictions[:20], targets[:20], config, 0)
+    alone = assess(BINARY, predictions, targets, config, 0, groups=np.zeros(90))
+    assert alone["intervals"] == {}
+    assert "interval_warning" not in alone
 
 
 def test_an_assessment_has_what_applies() -> None:
@@ -90,7 +144,10 @@ def test_an_assessment_has_what_applies() -> None:
     columns = pl.DataFrame({"site": ["x", "y"] * 40})
     decided = Decision(2.0, "f1", (0.3,)).decided(predictions)
     found = assess(BINARY, predictions, targets, config, 0, decided=decided, columns=columns)
-    assert list(found) == ["intervals", "interval_method", "calibration", "subgroups", "gaps"]
+    assert list(found) == [
+        "intervals", "interval_method", "interval_units", "calibration", "subgroups", "gaps",
+    ]  # fmt: skip
+    assert found["interval_units"] == {"samples": 80}
     assert found["calibration"].keys() == {"ece", "brier"}
     chosen, site = positive >= 0.3, np.arange(80) % 2
     right = chosen == targets

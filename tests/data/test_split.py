@@ -160,6 +160,12 @@ def test_written_splits_are_read_back(tmp_path: Path) -> None:
     again = _split(manifest, "file", path=str(tmp_path / "split.csv"))
     for name in ("train", "val", "test"):
         assert again.rows(name).tolist() == split.rows(name).tolist()
+    groups = pl.Series([f"p{row}" for row in range(40)])
+    grouped = split_table(split, manifest, groups)
+    assert grouped.drop("GROUP").equals(frame)
+    assert grouped["GROUP"].to_list() == groups.to_list()
+    grouped.write_csv(tmp_path / "groups.csv")
+    assert _split(manifest, "file", path=str(tmp_path / "groups.csv")).test.tolist() == split.test.tolist()
     assert split.origin == "random(val=0.1, test=0.2, stratify=true)"
     assert again.origin == f"file {tmp_path}/split.csv"
 

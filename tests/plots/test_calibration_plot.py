@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from matplotlib.collections import PathCollection
 
 from epochal.analysis.calibration import class_reliability
 from epochal.plots.calibration import plot_calibration
@@ -34,7 +35,7 @@ def test_of_many_classes_only_all_is_drawn() -> None:
     assert figure.axes[0].get_title(loc="left") == "Reliability · val"
 
 
-def test_bins_of_few_samples_are_joined_to_none() -> None:
+def test_bins_of_few_samples_are_joined_with_their_neighbours() -> None:
     table = pl.DataFrame(
         {
             "CLASS": ["all"] * 3,
@@ -45,7 +46,11 @@ def test_bins_of_few_samples_are_joined_to_none() -> None:
     )
     axes = plot_calibration(table, "test").axes[0]
     joined = next(line for line in axes.lines if line.get_label() == "all")
-    assert list(np.asarray(joined.get_xdata())) == [0.5, 0.9]
+    np.testing.assert_allclose(np.asarray(joined.get_xdata(), float), [(0.2 + 25) / 51, 0.9])
+    np.testing.assert_allclose(np.asarray(joined.get_ydata(), float), [26 / 51, 0.9])
+    (points,) = (each for each in axes.collections if isinstance(each, PathCollection))
+    small, large = np.asarray(points.get_sizes())
+    assert large > small
 
 
 def test_a_gallery_shows_each_image_and_its_lines(tmp_path: Path) -> None:

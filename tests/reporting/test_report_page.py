@@ -188,12 +188,22 @@ def test_runs_side_by_side(folder: Path) -> None:
     first = write_run(folder)
     second = write_run(folder.with_name("2026-11-21_10-00-01_bbbbbbbb"), status="interrupted")
     difference = {"score": "accuracy", "difference": 0.0123, "low": -0.01, "high": 0.03, "test": "McNemar"}
-    comparison = {"split": "test", "differences": [difference], "notes": ["nothing else"]}
+    difference |= {"first": "A", "other": "B", "p_value": 0.0002, "adjusted": None, "better": "B"}
+    groups = [{"label": label, "runs": [str(run)]} for label, run in (("A", first), ("B", second))]
+    comparison = {"split": "test", "differences": [difference], "notes": ["nothing else"], "groups": groups}
     html = comparison_page([read_record(first), read_record(second)], comparison)
     sections = Page(html).sections
     assert list(sections) == ["summary", "compared_scores", "differences", "training", "parameters", "runs"]
     assert "pets aaaaaaaa · pets bbbbbbbb" in sections["summary"]
-    for text in ("0.0123", "-0.0100 – 0.0300", "McNemar", "nothing else"):
+    for text in (
+        "B: pets bbbbbbbb against A: pets aaaaaaaa",
+        "0.0123",
+        "-0.0100 – 0.0300",
+        "< 0.001",
+        "B is better",
+        "McNemar",
+        "nothing else",
+    ):
         assert text in sections["differences"]
     differing, _, equal = sections["parameters"].partition("parameters that are equal")
     assert "optimizer.lr" in differing
@@ -215,6 +225,13 @@ def test_the_verb_writes_where_it_is_told(folder: Path, monkeypatch: pytest.Monk
     assert report(run, run) == folder / "report.html"
     assert report(run, other, comparison="found") == Path("report.html")
     assert "seen by the page" in Path("report.html").read_text()
+    Path("comparison.json").write_text(json.dumps({"notes": ["of other runs"]}))
+    html = report(run, other).read_text()  # what lies beside the page may be of other runs
+    assert "of other runs" not in html
+    assert "A and B are not tested" in Page(html).sections["differences"]
+    for path in (*(other.path / "metrics").iterdir(), other.path / "metrics.jsonl"):
+        path.unlink()
+    assert "it has no scores to compare" in Page(report(run, other).read_text()).sections["differences"]
     with pytest.raises(RequestError, match="no comparison can be read"):
         report(run, other, comparison="nowhere.json")
     with pytest.raises(RequestError, match="needs a run"):
@@ -229,6 +246,39 @@ def test_samples_and_offending_images_are_in_the_page(folder: Path) -> None:
     assert html.count('alt="an offending sample"') == 3
     assert html.count("data:image/jpeg") == 1  # what is large is shrunk; pixel art stays sharp
     assert html.count('class="crisp"') == 4
+
+
+def test_the_splits_stand_side_by_side(folder: Path) -> None:
+    run = write_run(folder)
+    found = json.loads(run.folder.inspection.read_text())
+    inputs = {"mean": [1.25], "std": [0.5], "minimum": [0.0], "maximum": [12345.0]}
+    found["splits"] = {
+        split: {"samples": 9, "counts": {"cat": 7 + place}, "groups": 3 + place, "inputs": inputs}
+        for place, split in enumerate(("train", "val", "test"))
+    }
+    found["splits"]["test"].pop("inputs")
+    run.folder.inspection.write_text(json.dumps(found))
+    words = " ".join(page_of(run).sections["data"].split())
+    assert "channeltrainvaltestrange of train groups345" in words
+    assert "gray1.25 ± 0.51.25 ± 0.5–0 to 12,345" in words
+    assert "cat789" in words
+
+
+def test_few_groups_are_marked_beside_their_interval_and_kinds_are_words(folder: Path) -> None:
+    run = write_run(folder)
+    path = run.folder.scores("test")
+    few = {"interval_units": {"groups": 6}, "interval_warning": "from 6 groups only"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | few))
+    errors = run.folder.curve("errors", "test")
+    table = pl.read_csv(errors).with_columns(KIND=pl.lit("confidently_wrong"), GROUP=pl.lit("007"))
+    table.write_csv(errors)
+    sections = page_of(run).sections
+    assert "6 groups" in sections["summary"]
+    assert "6 groups" in sections["scores"]
+    assert "test: intervals are from 6 groups only." in sections["scores"]
+    assert "confidently wrong" in sections["mistakes"]
+    assert "007" in sections["mistakes"]
+    assert "confidently_wrong" not in sections["mistakes"]
 
 
 def test_a_heavy_picture_is_shrunk(tmp_path: Path) -> None:

@@ -115,6 +115,49 @@ def test_two_runs_on_the_same_samples(pair: Comparison, tumours: tuple[Run, Run,
     assert pair.split == "test"
 
 
+def grouped(run: Run, folder: str, count: int, **settings: object) -> Run:
+    """A copy of a run whose samples are of so many groups."""
+    other = copied(run, folder, **settings)
+    table = pl.read_csv(other.folder.predictions("test"))
+    groups = [f"{row % count:03}" for row in range(len(table))]
+    table.insert_column(2, pl.Series("GROUP", groups)).write_csv(other.folder.predictions("test"))
+    return other
+
+
+def test_groups_are_compared_whole(tumours: tuple[Run, Run, Run]) -> None:
+    one, three, _ = tumours
+    many = grouped(three, "2030-01-01_00-00-05_many", 40)
+    assert many.predictions()["GROUP"].dtype == pl.String
+    found = by_score(epochal.compare(one, many, quiet=True))  # an older run beside it does not know them
+    assert [found[score].test for score in ("accuracy", "roc_auc", "f1")] == [
+        "McNemar by group",
+        "DeLong by group",
+        "paired bootstrap by group",
+    ]
+    tables = [run.predictions().sort("INDEX") for run in (many, one)]
+    right, other = ((table["PREDICTION"] == table["TARGET"]).to_numpy() for table in tables)
+    groups = tables[0]["GROUP"].to_numpy()
+    assert found["accuracy"].p_value == mcnemar(right, other, groups)
+    positive = sorted(set(tables[0]["TARGET"]))[1]
+    first, second = (table[f"PROBABILITY_{positive}"].to_numpy().astype(np.float32) for table in tables)
+    expected = delong(first, second, (tables[0]["TARGET"] == positive).to_numpy(), groups)
+    assert found["roc_auc"].p_value == pytest.approx(expected.p_value)
+    shutil.rmtree(many.path)
+
+    few = grouped(three, "2030-01-01_00-00-06_few", 6)
+    comparison = epochal.compare(one, few, metric="roc_auc", quiet=True)
+    assert comparison.differences[0].test == "paired bootstrap by group"  # DeLong's takes many
+    assert comparison.notes == (
+        "A and B: 95 % intervals are from 6 groups only; of fewer than 10 groups an interval is likely "
+        "too narrow",
+    )
+    shutil.rmtree(few.path)
+    single = grouped(three, "2030-01-01_00-00-07_single", 1)
+    comparison = epochal.compare(one, single, quiet=True)
+    assert comparison.notes == ("A and B are not tested: all samples are of one group",)
+    shutil.rmtree(single.path)
+
+
 def test_what_is_written(pair: Comparison) -> None:
     folder = Path("out")
     assert {path.name for path in folder.iterdir()} == {
@@ -185,6 +228,24 @@ def test_seeds_are_taken_together(tumours: tuple[Run, Run, Run]) -> None:
     alone = epochal.compare(one, three, other, metric=["accuracy"], quiet=True)
     assert alone.notes == ("A and B are not tested: B has one run only; give it further seeds",)
     shutil.rmtree(fourth.path)
+
+
+def test_seeds_that_all_give_the_same_leave_no_spread_to_judge_by(tumours: tuple[Run, Run, Run]) -> None:
+    runs = []
+    for place, (epochs, seed) in enumerate(((1, 1), (1, 2), (3, 1), (3, 2))):
+        run = copied(tumours[0], f"2030-02-01_00-00-0{place}_same", epochs=epochs, seed=seed)
+        rescore(run, 0.6 + 0.1 * epochs)
+        runs.append(run)
+    comparison = epochal.compare(*runs, metric="accuracy", output="same", quiet=True)
+    assert [group.intervals for group in comparison.groups] == [{}, {}]
+    (difference,) = comparison.differences
+    assert difference.sentence == "B - A = 0.2000, with no spread to judge it by (Welch's t)"
+    assert difference.better == ""
+    assert pl.read_csv("same/differences.csv")["p_value"].to_list() == [None]
+    page = epochal.report(*runs, output="same/report.html").read_text()
+    assert "no spread to judge by" in page
+    for run in runs:
+        shutil.rmtree(run.path)
 
 
 def test_a_repeated_run_is_no_other_seed(tumours: tuple[Run, Run, Run]) -> None:

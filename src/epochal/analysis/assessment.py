@@ -43,6 +43,8 @@ def assess(
 ) -> dict[str, Any]:
     """``intervals``, ``calibration``, ``subgroups`` and ``gaps``, as JSON has them.
 
+    Beside the intervals stand ``interval_units``, how many samples or groups were resampled, and where these
+    are few ``interval_warning``.
     predictions: probabilities [N, K] or values [N, T], all finite. targets: [N, ...]. decided: as
     ``scores_at`` takes it. groups: [N], what is resampled together. columns: N rows; those that
     ``config.subgroups`` names. losses: as ``sample_losses`` gives them. A key that does not apply is absent.
@@ -53,7 +55,13 @@ def assess(
         intervals = bootstrap_intervals(
             task, predictions, targets, resampler, config.resamples, losses, decided
         )
-        found |= {"intervals": intervals.values, "interval_method": intervals.method}
+        found |= {
+            "intervals": intervals.values,
+            "interval_method": intervals.method,
+            "interval_units": {resampler.unit: resampler.units},
+        }
+        if resampler.doubt and intervals.values:
+            found["interval_warning"] = resampler.doubt
     if takes_temperature(task):
         found["calibration"] = calibration(task, predictions, targets)
     if columns is not None and config.subgroups:

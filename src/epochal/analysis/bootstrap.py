@@ -61,7 +61,7 @@ def bootstrap_intervals(
     A task of the user's is asked for its scores one resample at a time, 200 times; where it fails on a
     resample, which may lack a class, that one is left out.
     """
-    unit = "samples" if resampler.groups is None else "groups"
+    unit = resampler.unit
     if resampler.groups is not None and resampler.units < 2:
         return Intervals({}, "all samples are of one group")
     if not isinstance(task, Classification | Multilabel | Regression):

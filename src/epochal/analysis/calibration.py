@@ -14,6 +14,9 @@ from epochal.tasks.scores import Floats
 BINS = 15
 """Of equal width, as in Guo et al. 2017."""
 
+FEWEST = 20
+"""Samples in a bin of a reliability diagram: with fewer its share is noise."""
+
 _MOST_CLASSES = 100  # with a reliability curve of their own
 TEMPERATURES = (0.05, 20.0)
 """The ends of the search for one."""
@@ -38,6 +41,24 @@ class Bins:
         held = count > 0
         sums = [np.bincount(place, weights=each, minlength=bins)[held] for each in (probabilities, true)]
         return cls(sums[0] / count[held], sums[1] / count[held], count[held])
+
+    def joined(self, fewest: int = FEWEST) -> Bins:
+        """Neighbours together until each bin has so many samples, from the lowest on; what is left at the end
+        goes to the last.
+
+        Adaptive bins, each with enough samples (Nguyen & O'Connor, EMNLP 2015, section 3), and none narrower
+        than the fifteen of the calibration error: where samples are many these are left as they are.
+        """
+        after = np.cumsum(self.count)
+        ends: list[int] = []  # of each bin the place after its last
+        for place, total in enumerate(after):
+            if total - (after[ends[-1] - 1] if ends else 0) >= fewest:
+                ends.append(place + 1)
+        ends = [*ends[:-1], len(after)]
+        starts = [0, *ends[:-1]]
+        count = np.add.reduceat(self.count, starts)
+        sums = [np.add.reduceat(each * self.count, starts) for each in (self.confidence, self.frequency)]
+        return Bins(sums[0] / count, sums[1] / count, count)
 
     @property
     def error(self) -> float:
@@ -95,6 +116,12 @@ def label_reliability(probabilities: Floats, targets: Array, names: Sequence[str
     if len(names) <= _MOST_CLASSES:
         curves |= {name: Bins.of(probabilities[:, k], targets[:, k] > 0.5) for k, name in enumerate(names)}
     return _table(curves)
+
+
+def bins_to_draw(rows: pl.DataFrame) -> Bins:
+    """The bins of one curve of a table of reliability, those of few samples joined."""
+    confidence, frequency, count = (rows[name].to_numpy() for name in ("CONFIDENCE", "FREQUENCY", "COUNT"))
+    return Bins(confidence, frequency, count).joined()
 
 
 def fit_temperature(logits: Floats, targets: Array) -> float:

@@ -66,14 +66,18 @@ def paired_bootstrap(
     predictions_a, predictions_b: [N, ...]. targets: [N, ...]. groups: [N] of any kind; rows of a group are
     drawn together. Resamples in which the score is undefined are left out. The interval is the percentile
     interval; the p-value is twice the smaller share of resamples on one side of zero, never 0
-    (Davison & Hinkley, Bootstrap Methods, 1997, section 4.4). All values are NaN where the score is
-    undefined throughout.
+    (Davison & Hinkley, Bootstrap Methods, 1997, section 4.4). With few groups there are few resamples that
+    differ: the p-value is never below 2^(1 - groups), the least that swapping the models in each of them can
+    give. Interval and p-value are NaN where the score is undefined throughout, or all rows are of one group.
     """
     observed = score(predictions_a, targets) - score(predictions_b, targets)
+    resampler = Resampler(len(targets), group_numbers(groups), seed)
+    if resampler.units < 2:
+        return Difference(float(observed), math.nan, math.nan, math.nan)
     drawn = np.array(
         [
             score(predictions_a[rows], targets[rows]) - score(predictions_b[rows], targets[rows])
-            for rows in Resampler(len(targets), group_numbers(groups), seed).indices(resamples)
+            for rows in resampler.indices(resamples)
         ]
     )
     drawn = drawn[np.isfinite(drawn)]
@@ -81,36 +85,53 @@ def paired_bootstrap(
         return Difference(observed, math.nan, math.nan, math.nan)
     low, high = np.percentile(drawn, [2.5, 97.5])
     smaller = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-    p_value = min(1.0, 2 * (smaller + 1) / (len(drawn) + 1))
+    p_value = min(1.0, max(2 * (smaller + 1) / (len(drawn) + 1), 2.0 ** (1 - resampler.units)))
     return Difference(float(observed), float(low), float(high), p_value)
 
 
-def mcnemar(correct_a: Array, correct_b: Array) -> float:
+def mcnemar(correct_a: Array, correct_b: Array, groups: Array | None = None) -> float:
     """The two-sided p-value of equal accuracy on the same samples (McNemar, Psychometrika 12, 1947).
 
-    correct_a, correct_b: bool [N], whether each is right. With fewer than 25 samples on which just one is
-    right, the exact binomial test; else chi-square with continuity correction (Edwards 1948).
+    correct_a, correct_b: bool [N], whether each is right. groups: [N] of any kind, or None where each sample
+    stands for itself. d of a group is on how many of its samples only a is right, less on how many only b is.
+    With fewer than 25 groups whose d is not 0, the exact test in which any of them may change its sign: of
+    single samples the binomial test. Else chi-square, (|sum of d| - 1)^2 / sum of d^2: the test of Obuchowski
+    (Statistics in Medicine 17, 1998) as modified by Yang, Sun & Hardin (Biometrical Journal 52, 2010), with
+    the continuity correction of Edwards (1948), which is McNemar's where samples are single.
     """
-    from scipy.stats import binomtest, chi2  # a third of a second, only where two runs are compared
+    from scipy.stats import chi2  # a third of a second, only where two runs are compared
 
-    a, b = np.asarray(correct_a, bool), np.asarray(correct_b, bool)
-    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
-    discordant = only_a + only_b
-    if discordant == 0:
-        return 1.0
-    if discordant < _FEW_DISCORDANT:
-        return float(binomtest(only_a, discordant, 0.5).pvalue)
-    statistic = max(abs(only_a - only_b) - 1, 0) ** 2 / discordant
-    return float(chi2.sf(statistic, 1))
+    leads = np.asarray(correct_a, np.int64) - np.asarray(correct_b, np.int64)
+    if groups is not None:
+        leads = np.bincount(group_numbers(groups), weights=leads).astype(np.int64)
+    leads = leads[leads != 0]
+    lead = abs(int(leads.sum()))
+    if len(leads) < _FEW_DISCORDANT:
+        return _share_as_far(np.abs(leads), lead)
+    return float(chi2.sf(max(0, lead - 1) ** 2 / (leads**2).sum(), 1))
 
 
-def delong(scores_a: Array, scores_b: Array, targets: Array) -> DeLong:
+def _share_as_far(sizes: Array, sum_: int) -> float:
+    """The share of all choices of signs for int [D] sizes whose sum is at least so far from 0."""
+    shares = np.ones(1)  # of the sums from -M to M in steps of 1, M the sum of the sizes so far
+    for size in sizes:
+        wider = np.zeros(len(shares) + 2 * size)
+        wider[: len(shares)] += shares / 2
+        wider[2 * size :] += shares / 2
+        shares = wider
+    sums = np.arange(len(shares)) - len(shares) // 2
+    return float(min(1.0, shares[np.abs(sums) >= sum_].sum()))
+
+
+def delong(scores_a: Array, scores_b: Array, targets: Array, groups: Array | None = None) -> DeLong:
     """Compare two areas under ROC curves of the same samples.
 
-    scores_a, scores_b: float [N]. targets: bool or 0 and 1, [N], both kinds among them. With a single
-    sample of one kind nothing is known of the variance: interval and p-value are NaN.
+    scores_a, scores_b: float [N]. targets: bool or 0 and 1, [N], both kinds among them. groups: [N] of any
+    kind, or None where each sample stands for itself. With samples of one kind in a single group nothing is
+    known of the variance, and where all say the same there is none: interval and p-value are NaN.
     DeLong, DeLong & Clarke-Pearson, Biometrics 44, 1988, by the midranks of Sun & Xu, IEEE Signal Processing
-    Letters 21, 2014.
+    Letters 21, 2014; of groups with the variance of Obuchowski, Biometrics 53, 1997, which is DeLong's where
+    samples are single.
     """
     from scipy.special import ndtr
 
@@ -118,13 +139,27 @@ def delong(scores_a: Array, scores_b: Array, targets: Array) -> DeLong:
     parts = [_structural_components(np.asarray(scores), positive) for scores in (scores_a, scores_b)]
     auc_a, auc_b = (float(of_positives.mean()) for of_positives, _ in parts)
     difference = auc_a - auc_b
-    of_positives, of_negatives = (parts[0][side] - parts[1][side] for side in (0, 1))
-    variance = _variance_of_mean(of_positives) + _variance_of_mean(of_negatives)
-    error = math.sqrt(variance)
-    certain = 1.0 if difference == 0 else 0.0  # what is left where nothing varies
-    p_value = float(2 * ndtr(-abs(difference) / error)) if error else certain
+    of_positives, of_negatives = (parts[0][side] - parts[1][side] - difference for side in (0, 1))
+    numbers = np.arange(len(positive)) if groups is None else group_numbers(groups)
+    error = math.sqrt(_variance_by_group(of_positives, of_negatives, numbers, positive))
+    if error == 0 and difference != 0:
+        return DeLong(auc_a, auc_b, difference, math.nan, math.nan, math.nan)
+    p_value = float(2 * ndtr(-abs(difference) / error)) if error else 1.0
     half = _NORMAL_975 * error
     return DeLong(auc_a, auc_b, difference, difference - half, difference + half, p_value)
+
+
+def _variance_by_group(of_positives: Array, of_negatives: Array, numbers: Array, positive: Array) -> float:
+    """Of the mean of structural components, both less their mean (Obuchowski 1997)."""
+    count = int(numbers.max()) + 1
+    sides, having = [], []
+    for values, chosen in ((of_positives, positive), (of_negatives, ~positive)):
+        sides.append(np.bincount(numbers[chosen], weights=values, minlength=count) / len(values))
+        having.append(len(np.unique(numbers[chosen])))
+    if min(having) < 2:
+        return math.nan
+    own = sum(n / (n - 1) * float(side @ side) for n, side in zip(having, sides, strict=True))
+    return max(0.0, own + 2 * count / (count - 1) * float(sides[0] @ sides[1]))
 
 
 def _structural_components(scores: Array, positive: Array) -> tuple[Array, Array]:
@@ -139,7 +174,7 @@ def _structural_components(scores: Array, positive: Array) -> tuple[Array, Array
 
 
 def _variance_of_mean(values: Array) -> float:
-    return float(values.var(ddof=1)) / len(values) if len(values) > 1 else math.nan
+    return float(values.var(ddof=1)) / len(values)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -156,21 +191,20 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def across_seeds(scores_a: Sequence[float], scores_b: Sequence[float]) -> SeedDifference:
     """The difference of mean scores over seeds, by Welch's t (Biometrika 34, 1947).
 
-    scores_a, scores_b: one score a seed, at least two each; variances may differ.
+    scores_a, scores_b: one score a seed, at least two each; variances may differ. Where the scores of
+    each side are all the same, there is no spread to judge by: interval and p-value are NaN.
     """
     from scipy.special import stdtr, stdtrit
 
     a, b = np.asarray(scores_a, np.float64), np.asarray(scores_b, np.float64)
-    difference = float(a.mean() - b.mean())
+    means = float(a.mean()), float(b.mean())
+    difference = means[0] - means[1]
+    if np.ptp(a) == np.ptp(b) == 0:  # the variance of equal scores may be a rounding error above 0
+        return SeedDifference(*means, difference, math.nan, math.nan, math.nan)
     parts = np.array([_variance_of_mean(a), _variance_of_mean(b)])
     variance = float(parts.sum())
-    if variance == 0:
-        p_value = 1.0 if difference == 0 else 0.0
-        return SeedDifference(float(a.mean()), float(b.mean()), difference, difference, difference, p_value)
     freedom = variance**2 / float((parts**2 / [len(a) - 1, len(b) - 1]).sum())
     error = math.sqrt(variance)
     half = float(stdtrit(freedom, 0.975)) * error
     p_value = float(2 * stdtr(freedom, -abs(difference) / error))
-    return SeedDifference(
-        float(a.mean()), float(b.mean()), difference, difference - half, difference + half, p_value
-    )
+    return SeedDifference(*means, difference, difference - half, difference + half, p_value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import numpy.typing as npt
 from epochal.data.manifest import Array
 
 Weights = npt.NDArray[np.float32]
+
+FEW_GROUPS, FEW_SAMPLES = 10, 20
+"""Of fewer, intervals are too narrow (Cameron, Gelbach & Miller, Rev. Economics and Statistics 90, 2008)."""
 
 _VALUES_AT_ONCE = 2_000_000  # weights that are held in memory
 
@@ -32,6 +36,20 @@ class Resampler:
     def units(self) -> int:
         """What is drawn: the number of groups, or of rows."""
         return self.rows if self.groups is None else int(self.groups.max()) + 1
+
+    @property
+    def unit(self) -> str:
+        """The word for what is drawn."""
+        return "samples" if self.groups is None else "groups"
+
+    @property
+    def doubt(self) -> str:
+        """Why intervals of so few can hardly be believed; empty where there are enough."""
+        enough = FEW_SAMPLES if self.groups is None else FEW_GROUPS
+        if self.units >= enough:
+            return ""
+        found = f"{self.units} {self.unit if self.units > 1 else self.unit[:-1]}"
+        return f"from {found} only; of fewer than {enough} {self.unit} an interval is likely too narrow"
 
     def weights(self, resamples: int) -> Iterator[Weights]:
         """How often each row occurs in each resample, as blocks [R, N] whose R add up to ``resamples``."""
@@ -58,6 +76,10 @@ class Resampler:
             yield np.concatenate([members[group] for group in drawn])
 
 
+@overload
+def group_numbers(groups: None) -> None: ...
+@overload
+def group_numbers(groups: Array) -> Array: ...
 def group_numbers(groups: Array | None) -> Array | None:
     """Groups of any kind [N] as numbers 0..G-1, in the order of their sorted names."""
     return None if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)

@@ -10,8 +10,8 @@ import polars as pl
 
 from epochal.analysis.bootstrap import bootstrap_intervals
 from epochal.analysis.decision import scores_at
-from epochal.analysis.resample import Resampler, group_numbers
-from epochal.data.manifest import Array
+from epochal.analysis.resample import FEW_SAMPLES, Resampler, group_numbers
+from epochal.data.manifest import Array, Source
 from epochal.errors import ConfigError, Problem, did_you_mean
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
@@ -20,8 +20,18 @@ from epochal.tasks.task import Task
 EMPTY = "(empty)"
 """The value of a cell without one."""
 
-_FEWEST, _FEWEST_OF_A_CLASS = 20, 5
+_FEWEST_OF_A_CLASS = 5
 _MOST_VALUES = 50
+_MOST_NUMBERS = 12  # values of a numeric column that may be names, such as those of sites
+
+
+def columns_for_subgroups(source: Source, names: Sequence[str]) -> pl.DataFrame | None:
+    """The columns of the data, and of its features these: with many values they are not kept as columns."""
+    columns, features, vectors = source.manifest.columns, source.features, source.array
+    if columns is None or vectors is None:
+        return columns
+    left_out = [name for name in names if name in features and name not in columns.columns]
+    return columns.with_columns(pl.Series(name, vectors[:, features.index(name)]) for name in left_out)
 
 
 def check_subgroups(names: Sequence[str], columns: pl.DataFrame | None) -> None:
@@ -34,11 +44,33 @@ def check_subgroups(names: Sequence[str], columns: pl.DataFrame | None) -> None:
         elif name not in columns.columns:
             mend = did_you_mean(name, columns.columns)
             problems.append(Problem(f"no column is called '{name}'", "evaluation.subgroups", mend))
+        elif (numbers := _measurements(columns[name])) is not None:
+            what = f"the numeric column '{name}' has {numbers.n_unique()} distinct values"
+            problems.append(Problem(what, "evaluation.subgroups", _how_to_bin(numbers)))
         elif (count := columns[name].n_unique()) > _MOST_VALUES:
-            mend = f"name a column of at most {_MOST_VALUES}; write ages as ranges"
+            mend = f"name a column of at most {_MOST_VALUES}"
             problems.append(Problem(f"'{name}' has {count} values", "evaluation.subgroups", mend))
     if problems:
         raise ConfigError(*problems)
+
+
+def _measurements(column: pl.Series) -> pl.Series | None:
+    """The finite numbers of a column such as age, whose values have too few samples each; else None."""
+    if not (column.dtype.is_numeric() or column.dtype == pl.String):
+        return None
+    numbers = column.cast(pl.Float64, strict=False)
+    finite = numbers.filter(numbers.is_finite())
+    count = finite.n_unique()
+    few = len(finite) < FEW_SAMPLES * count or count > _MOST_VALUES
+    texts = numbers.null_count() > column.null_count()
+    return None if texts or count <= _MOST_NUMBERS or not few else finite
+
+
+def _how_to_bin(numbers: pl.Series) -> str:
+    shares = [numbers.quantile(share) or 0.0 for share in (0.25, 0.5, 0.75)]
+    edges = ", to ".join(dict.fromkeys(f"{each:.3g}" for each in shares))
+    name = f"{numbers.name}_range"
+    return f"bin it: add a column '{name}' to the table, say up to {edges} and above (quartiles); name that"
 
 
 def subgroup_scores(
@@ -54,8 +86,8 @@ def subgroup_scores(
     """Each value of a column -> ``samples``, ``overall``, ``intervals`` and ``too_small``.
 
     column: [N], beside predictions and targets. groups: what is resampled together, [N], or None. Too small
-    to judge is a value with fewer than 20 samples, or fewer than 5 of a class. decided: as ``scores_at``
-    takes it.
+    to judge is a value with fewer than 20 samples or 10 groups, or fewer than 5 samples of a class.
+    decided: as ``scores_at`` takes it.
     """
     found: dict[str, Any] = {}
     values = column_texts(column)
@@ -65,11 +97,11 @@ def subgroup_scores(
         chosen = None if decided is None else decided[rows]
         scores = scores_at(task, own, chosen, truth)
         entry: dict[str, Any] = {"samples": len(rows), "overall": scores.overall}
+        resampler = Resampler(len(rows), group_numbers(None if groups is None else groups[rows]), seed)
         if resamples:
-            resampler = Resampler(len(rows), group_numbers(None if groups is None else groups[rows]), seed)
             found_of = bootstrap_intervals(task, own, truth, resampler, resamples, decided=chosen)
             entry["intervals"] = found_of.values
-        found[value] = {**entry, "too_small": _is_too_small(task, truth)}
+        found[value] = {**entry, "too_small": bool(resampler.doubt) or _is_too_small(task, truth)}
     return found
 
 
@@ -80,7 +112,7 @@ def column_texts(column: pl.Series) -> Array:
 
 
 def _is_too_small(task: Task, targets: Array) -> bool:
-    if len(targets) < _FEWEST:
+    if len(targets) < FEW_SAMPLES:
         return True
     if isinstance(task, Classification):
         return int(np.bincount(targets, minlength=len(task.names)).min()) < _FEWEST_OF_A_CLASS

@@ -34,8 +34,9 @@ def command(
     """Compare runs, each with the first: what differs, the scores, and whether that is more than chance.
 
     Runs with the same test samples are compared sample by sample (paired bootstrap; McNemar for accuracy;
-    DeLong for the ROC AUC of two classes). Runs that differ in their seed only are taken together, and
-    means over seeds are compared (Welch's t). Several comparisons are adjusted by Holm's method.
+    DeLong for the ROC AUC of two classes), or group by group where the data has groups. Runs that differ in
+    their seed only are taken together, and means over seeds are compared (Welch's t). Several comparisons
+    are adjusted by Holm's method.
 
     RUN is a run folder, its id, an experiment's name (its newest run) or `latest`.
     """

@@ -8,7 +8,7 @@ import click
 
 from epochal.cli.arguments import config_arguments, refuse_mistakes
 from epochal.cli.options import json_option, quiet_option
-from epochal.cli.scores import print_threshold, score_rows
+from epochal.cli.scores import interval_heading, print_subgroups, print_threshold, score_rows
 from epochal.errors import Interrupted
 
 
@@ -41,11 +41,12 @@ def command(config: str, overrides: list[str], jobs: int, again: bool, quiet: bo
     names = [*found.mean, *(name for name in rows if name not in found.mean)]
     width = max((len(name) for name in names), default=0)
     head = f"{'':{width}}  {f'mean of {len(found.folds)} folds':>19}  {'pooled':>9}"
-    click.echo(head + ("   95 % interval" if intervals else ""))
+    click.echo(head + interval_heading(content["pooled"]))
     for name in names:
         mean = f"{found.mean[name]:9.4f} ± {found.std[name]:.4f}" if name in found.mean else ""
         pooled = f"{rows[name]:9.4f}" if name in rows else ""
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}  {mean:>19}  {pooled:>9}{low_high}".rstrip())
     print_threshold(content["pooled"])
+    print_subgroups(content["pooled"])
     click.echo(f"run folder: {found.run.path}")

@@ -16,7 +16,7 @@ from epochal.cli.options import json_option, runs_option
 @click.option(
     "--comparison",
     metavar="FOLDER",
-    help="For several runs: what `epochal compare -o` wrote; else comparison.json beside the page.",
+    help="For several runs: what `epochal compare -o` wrote; else they are compared now.",
 )
 @runs_option
 @json_option
@@ -29,6 +29,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Write a report of RUN, of a cross-validation, or of several runs side by side: one HTML file.
+
+    Several runs are compared, each with the first, as `epochal compare` does.
 
     RUN is a run folder, its id, an experiment's name (its newest run) or `latest`.
     """

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
     """The scores of splits side by side, one a line; beside the last of them its 95 % interval.
 
-    Below them the calibration, and the thresholds with what the scores are without them.
+    Below them the calibration, the thresholds with what the scores are without them, and of the last split
+    its subgroups.
     """
     found = {split: _read(run, split) for split in splits}
     found = {split: content for split, content in found.items() if content}
@@ -27,12 +28,50 @@ def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
     last = list(found)[-1]
     intervals = found[last].get("intervals", {})
     heads = "".join(f"  {split[:9]:>9}" for split in found)
-    click.echo(f"{'':{width}}{heads}" + ("   95 % interval" if intervals else ""))
+    click.echo(f"{'':{width}}{heads}" + interval_heading(found[last]))
     for name in names:
         cells = "".join(f"  {rows[split][name]:9.4f}" if name in rows[split] else " " * 11 for split in found)
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}{cells}{low_high}")
     print_threshold(found[last])
+    print_subgroups(found[last])
+
+
+def interval_heading(content: dict[str, Any]) -> str:
+    """``   95 % interval``, with a remark where it is from few samples or groups; empty without intervals."""
+    if not content.get("intervals"):
+        return ""
+    few = ", ".join(f"{count} {unit}" for unit, count in content.get("interval_units", {}).items())
+    return "   95 % interval" + (f" (from {few} only)" if "interval_warning" in content else "")
+
+
+def print_subgroups(content: dict[str, Any]) -> None:
+    """Of each value of a column how many samples, the main score with its interval, a mark if too small."""
+    if not content.get("subgroups"):
+        return
+    from epochal.cli.table import Column, text_table
+    from epochal.reporting.summary import main_scores
+
+    for name, values in content["subgroups"].items():
+        overall = {score: 0 for each in values.values() for score in each["overall"]}
+        (score,) = main_scores(overall, 1)
+        cells = [each["overall"].get(score) for each in values.values()]
+        intervals = [each.get("intervals", {}).get(score) for each in values.values()]
+        marks = ["too small to judge" if each["too_small"] else "" for each in values.values()]
+        columns = [
+            Column(name, list(values)),
+            Column("samples", [str(each["samples"]) for each in values.values()], right=True),
+            Column(score, ["" if cell is None else f"{cell:.4f}" for cell in cells], right=True),
+        ]
+        if any(intervals):
+            shown = ["{:.4f} to {:.4f}".format(*pair) if pair else "" for pair in intervals]
+            columns.append(Column("95 % interval", shown))
+        if any(marks):
+            columns.append(Column("", marks))
+        click.echo("\n" + click.unstyle(text_table(columns)))
+        gaps = content.get("gaps", {}).get(name, {})
+        if gaps:
+            click.echo(", ".join(f"{gap.replace('_', ' ')} gap {value:.4f}" for gap, value in gaps.items()))
 
 
 def _read(run: Run, split: str) -> dict[str, Any]:

@@ -26,12 +26,13 @@ def fold_count(component: Component, manifest: Manifest) -> int:
     return int(component.arguments.get("folds", 5)) * int(component.arguments.get("repeats", 1))
 
 
-def groups_of(component: Component | None, manifest: Manifest) -> Array | None:
-    """What a split keeps together, as text [N]: its own column of groups, else the data's; None without."""
+def groups_of(component: Component | None, manifest: Manifest) -> pl.Series | None:
+    """What a split keeps together, N texts: its own column of groups, else the data's; None without."""
     column = component.arguments.get("group") if component is not None and component.name in FOLDS else None
     if column is not None and manifest.columns is not None and column in manifest.columns.columns:
-        return _groups(manifest, column)
-    return None if manifest.groups is None else _groups(manifest, None)
+        texts: pl.Series = manifest.columns[column].cast(pl.String).fill_null("")
+        return texts
+    return manifest.groups
 
 
 def kfold(

@@ -77,8 +77,11 @@ def build_split(component: Component | None, manifest: Manifest, seed: int) -> S
     return split
 
 
-def split_table(split: Split, manifest: Manifest) -> pl.DataFrame:
-    """INDEX, FILENAME and SPLIT of every row that is in a split, by INDEX; ``file`` reads it back."""
+def split_table(split: Split, manifest: Manifest, groups: pl.Series | None = None) -> pl.DataFrame:
+    """INDEX, FILENAME and SPLIT of every row that is in a split, by INDEX; ``file`` reads it back.
+
+    groups: of each row of the manifest; they are the column GROUP, which ``file`` passes over.
+    """
     rows = np.concatenate([split.rows(name) for name in _PLACES])
     counts = [len(split.rows(name)) for name in _PLACES]
     names = pl.concat(
@@ -89,6 +92,7 @@ def split_table(split: Split, manifest: Manifest) -> pl.DataFrame:
             "INDEX": rows,
             "FILENAME": manifest.filenames.gather(rows),
             "SPLIT": names,
+            **({} if groups is None else {"GROUP": groups.gather(rows)}),
         }
     )
     return frame.sort("INDEX")

@@ -13,6 +13,7 @@ from epochal.console import Console
 from epochal.experiment.paired_runs import (
     PairedDifference,
     Samples,
+    doubt_of,
     not_the_same,
     paired_differences,
     read_samples,
@@ -59,6 +60,9 @@ class RunDifference:
     @property
     def sentence(self) -> str:
         """``B is better by 0.0120 [0.0030, 0.0210], p = 0.01 (McNemar)``."""
+        if math.isnan(self.p_value):
+            shown = _number(self.difference)
+            return f"{self.other} - {self.first} = {shown}, with no spread to judge it by ({self.test})"
         adjusted = "" if self.adjusted is None else ", Holm"
         ending = f"{p_text(self.p_to_report)} ({self.test}{adjusted})"
         shown = _interval(self.difference, self.low, self.high)
@@ -88,7 +92,11 @@ class Comparison:
             "scores": list(self.scores),
             "groups": [_plain_group(group) for group in self.groups],
             "differences": [
-                {**{key: _finite(value) for key, value in asdict(each).items()}, "better": each.better}
+                {
+                    **{key: _finite(value) for key, value in asdict(each).items()},
+                    "better": each.better,
+                    "sentence": each.sentence,
+                }
                 for each in self.differences
             ],
             "notes": list(self.notes),
@@ -112,7 +120,7 @@ class Comparison:
     def difference_rows(self) -> tuple[list[str], list[list[Any]]]:
         """Header and rows of the table of differences."""
         names = [name for name in RunDifference.__dataclass_fields__ if name != "better"]
-        rows = [[*(getattr(each, name) for name in names), each.better] for each in self.differences]
+        rows = [[*(_finite(getattr(each, name)) for name in names), each.better] for each in self.differences]
         return [*names, "better"], rows
 
 
@@ -142,8 +150,9 @@ def compare_runs(
                 notes.append(f"{first.label} and {other.label} are not tested: {found}")
             else:
                 differences += found
+                notes += _doubts(first, other, known)
             advance(1)
-    return Comparison(split, scores, groups, _adjusted(differences), tuple(notes))
+    return Comparison(split, scores, groups, _adjusted(differences), tuple(dict.fromkeys(notes)))
 
 
 def _sample_by_sample(
@@ -164,6 +173,15 @@ def _sample_by_sample(
         return why
     found = paired_differences(pair[0], pair[1], [score for score in scores if score != "loss"])
     return [_difference(score, first, other, each, each.test) for score, each in found.items()]
+
+
+def _doubts(first: Group, other: Group, known: dict[Path, Samples | str]) -> list[str]:
+    """A note where two runs were tested on so few samples or groups that intervals are hardly intervals."""
+    a, b = (known.get(group.runs[0].path) for group in (first, other))
+    if not (isinstance(a, Samples) and isinstance(b, Samples)):  # means over seeds
+        return []
+    doubt = doubt_of(a, b)
+    return [f"{first.label} and {other.label}: 95 % intervals are {doubt}"] if doubt else []
 
 
 def _difference(

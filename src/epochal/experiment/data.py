@@ -96,16 +96,24 @@ class Data:
 
     def inspection(self) -> dict[str, Any]:
         """What ``inspect.json`` of a run holds: the findings, and the splits side by side."""
+        at_hand = self.samples.array is not None  # no sample is made only to be measured
         summaries = {
             name: summarise(
                 self.source.manifest,
                 self.split.rows(name),
-                self.statistics if name == "train" else None,
+                self.measured(name) if at_hand or name == "train" else None,
                 self.facts,
             ).to_json()
             for name in self.split.names()
         }
         return {"findings": [finding.to_json() for finding in self.findings], "splits": summaries}
+
+    def measured(self, split: str) -> Statistics:
+        """The statistics of a split; only training's are normalised with."""
+        if split == "train":
+            return self.statistics
+        rows, manifest = self.split.rows(split), self.source.manifest
+        return measure(self.samples, manifest, rows, self.source.kind, self.normalizer.transform)
 
 
 def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = True) -> Data:

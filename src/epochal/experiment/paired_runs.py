@@ -11,6 +11,7 @@ import polars as pl
 
 from epochal.analysis.decision import scores_at, takes_temperature
 from epochal.analysis.paired import delong, mcnemar, paired_bootstrap
+from epochal.analysis.resample import Resampler, group_numbers
 from epochal.data.manifest import Array
 from epochal.errors import EpochalError
 from epochal.experiment.restore import load_run_config, task_of_run
@@ -29,8 +30,8 @@ class Samples:
     """What a run predicted for the samples of one split, in the order of their INDEX.
 
     keys: INDEX, FILENAME and the columns of the target, as text. predictions, targets: [N, ...], as
-    ``Task.scores`` takes them. decided: as ``scores_at`` takes it. cache: the scores of resamples that were
-    computed already.
+    ``Task.scores`` takes them. decided: as ``scores_at`` takes it. groups: of each sample as text [N], None
+    where the run wrote none down. cache: the scores of resamples that were computed already.
     """
 
     keys: pl.DataFrame
@@ -38,6 +39,7 @@ class Samples:
     predictions: Array
     targets: Array
     decided: Array | None = None
+    groups: Array | None = None
     cache: dict[bytes, dict[str, float]] = field(default_factory=dict)
 
     def scores(self, rows: Array) -> dict[str, float]:
@@ -81,7 +83,8 @@ def read_samples(run: Run, split: str) -> Samples | str:
     except (EpochalError, OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         return f"the predictions of {run.path} can't be read: {str(error).splitlines()[0]}"
     known = [name for name in table.columns if name == "TARGET" or name.startswith("TARGET_")]
-    return Samples(table.select("INDEX", "FILENAME", *known), task, predictions, targets, decided)
+    groups = table["GROUP"].to_numpy().astype(str) if "GROUP" in table.columns else None
+    return Samples(table.select("INDEX", "FILENAME", *known), task, predictions, targets, decided, groups)
 
 
 def not_the_same(a: Samples, b: Samples) -> str:
@@ -98,14 +101,18 @@ def not_the_same(a: Samples, b: Samples) -> str:
         changed = a.targets != b.targets
         rows = int(changed.reshape(len(changed), -1).any(axis=1).sum())
         return f"the targets of {rows:,} samples differ"
+    together = _together(a, b)
+    if together is not None and len(np.unique(together)) < 2:
+        return "all samples are of one group"
     return ""
 
 
 def paired_differences(a: Samples, b: Samples, scores: Sequence[str]) -> dict[str, PairedDifference]:
     """The difference of each score of both: by bootstrap, McNemar (accuracy) or DeLong (binary AUC).
 
-    Samples that a repeated cross-validation tests several times are resampled together, and by bootstrap
-    alone: the other tests take each row for a sample of its own.
+    Where groups are known they are drawn whole, and the tests are those for groups; DeLong's takes many of
+    them, so that few are left to the bootstrap. Samples that a repeated cross-validation tests several times
+    are resampled together, and by bootstrap alone: the other tests take each row for a sample of its own.
     """
     count = len(a.targets)
     rows = np.arange(count)
@@ -113,23 +120,40 @@ def paired_differences(a: Samples, b: Samples, scores: Sequence[str]) -> dict[st
     return {score: _difference(a, b, score) for score in scores if score in have}
 
 
+def doubt_of(a: Samples, b: Samples) -> str:
+    """Why the intervals of so few samples or groups can hardly be believed; empty where there are enough."""
+    together = _together(a, b)
+    return Resampler(len(a.targets), group_numbers(together), seed=0).doubt
+
+
+def _together(a: Samples, b: Samples) -> Array | None:
+    """What is resampled together [N]: groups, else the samples that are tested several times; else None."""
+    groups = b.groups if a.groups is None else a.groups
+    return a.keys["INDEX"].to_numpy() if groups is None and not _once(a) else groups
+
+
+def _once(samples: Samples) -> bool:
+    return samples.keys["INDEX"].n_unique() == len(samples.keys)
+
+
 def _difference(a: Samples, b: Samples, score: str) -> PairedDifference:
     count = len(a.targets)
     rows = np.arange(count)
-    indices = a.keys["INDEX"].to_numpy()
-    once = len(np.unique(indices)) == count
-    if once and isinstance(a.task, Classification) and score == "roc_auc" and len(a.task.names) == 2:
-        found = delong(b.predictions[:, 1], a.predictions[:, 1], a.targets)
-        return PairedDifference(found.difference, found.low, found.high, found.p_value, "DeLong")
+    once, groups = _once(a), _together(a, b)
+    by = " by group" if a.groups is not None or b.groups is not None else ""
+    binary = isinstance(a.task, Classification) and len(a.task.names) == 2
+    if once and binary and score == "roc_auc" and not (by and doubt_of(a, b)):
+        found = delong(b.predictions[:, 1], a.predictions[:, 1], a.targets, groups)
+        return PairedDifference(found.difference, found.low, found.high, found.p_value, f"DeLong{by}")
 
     def of_rows(marked: Array, drawn: Array) -> float:
         """The score of resampled rows; those of b are marked by numbers from ``count`` on."""
         return (a if marked[0] < count else b).scores(drawn).get(score, np.nan)
 
-    groups = None if once else indices
     drawn = paired_bootstrap(of_rows, rows + count, rows, rows, groups, a.resamples)
     if once and isinstance(a.task, Classification) and score == "accuracy":
         chosen = [each.predictions if each.decided is None else each.decided for each in (a, b)]
-        correct = [each.argmax(axis=1) == a.targets for each in chosen]
-        return PairedDifference(drawn.difference, drawn.low, drawn.high, mcnemar(*correct), "McNemar")
-    return PairedDifference(drawn.difference, drawn.low, drawn.high, drawn.p_value, "paired bootstrap")
+        right_a, right_b = (each.argmax(axis=1) == a.targets for each in chosen)
+        p_value = mcnemar(right_a, right_b, groups)
+        return PairedDifference(drawn.difference, drawn.low, drawn.high, p_value, f"McNemar{by}")
+    return PairedDifference(drawn.difference, drawn.low, drawn.high, drawn.p_value, f"paired bootstrap{by}")

@@ -18,6 +18,7 @@ from epochal.data.manifest import Array, Source
 from epochal.data.prepare import build_prepare
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
+from epochal.experiment.doubts import warn_of_doubts
 from epochal.experiment.restore import read_decision, task_of_run
 from epochal.plots.draw import draw_plots, read_curves
 from epochal.plots.folds import mean_roc, plot_mean_roc
@@ -43,8 +44,12 @@ def write_pooled(folder: RunFolder, config: ExperimentConfig, folds: Sequence[Ru
         read_predictions(fold.folder.predictions("test")).with_columns(pl.lit(number, pl.Int64).alias("FOLD"))
         for number, fold in enumerate(folds, start=1)
     ]
-    table = pl.concat(tables).sort("INDEX", "FOLD")
-    table = table.select("INDEX", "FILENAME", "FOLD", pl.exclude("INDEX", "FILENAME", "FOLD"))
+    table = pl.concat(tables, how="diagonal").sort("INDEX", "FOLD")
+    groups = groups_of(config.data.split, source.manifest)
+    if groups is not None:  # written anew, for folds of an older version lack them
+        table = table.with_columns(groups.gather(table["INDEX"]).alias("GROUP"))
+    first = [name for name in ("INDEX", "FILENAME", "FOLD", "GROUP") if name in table.columns]
+    table = table.select(*first, pl.exclude(first))
     write_text(folder.predictions(LABEL), table.write_csv())
     names = [name for name in scores[0] if all(name in each for each in scores)]
     values = {name: np.array([each[name] for each in scores]) for name in names}
@@ -57,6 +62,7 @@ def write_pooled(folder: RunFolder, config: ExperimentConfig, folds: Sequence[Ru
         "std": {name: float(each.std(ddof=1)) if len(each) > 1 else 0.0 for name, each in values.items()},
         "pooled": _pooled(folder, config, folds, table, source),
     }
+    warn_of_doubts(folder, {"all folds": content["pooled"]})
     _draw(folder, config, folds, source)
     write_json(folder.crossval, content)
 
@@ -78,9 +84,11 @@ def _pooled(
         return {}
     decided = decisions_of(table, predictions, task) if takes_temperature(task) else None
     scores = scores_at(task, predictions, decided, targets)
-    # a sample that several repeats test is one, and so is a group
     rows = table["INDEX"].to_numpy()
     kept_together = groups_of(config.data.split, manifest)
+    groups = None if kept_together is None else kept_together.gather(rows).to_numpy().astype(str)
+    if groups is None and len(np.unique(rows)) < len(rows):
+        groups = rows  # a sample that several repeats test is one
     found = assess(
         task,
         predictions,
@@ -88,7 +96,7 @@ def _pooled(
         config.evaluation,
         config.seed,
         decided=decided,
-        groups=rows if kept_together is None else kept_together[rows],
+        groups=groups,
         columns=None if manifest.columns is None else manifest.columns[rows],
     )
     curves = curves_at(task, predictions, decided, targets)

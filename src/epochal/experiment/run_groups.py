@@ -23,8 +23,8 @@ class Group:
     """One run, or several that differ by their seed only.
 
     label: A, B, ... parameters: those that the groups differ in. values: each score of each run, in the
-    order of ``runs``. intervals: 95 %, of the mean over seeds (Student's t), or of the one run as it wrote
-    it down.
+    order of ``runs``. intervals: 95 %, of the mean over seeds (Student's t; none where all seeds give the
+    same), or of the one run as it wrote it down.
     """
 
     label: str
@@ -75,7 +75,9 @@ def _group(
     values = {score: tuple(_scores(entry, split)[score] for entry in members) for score in scores}
     if len(members) > 1:  # the difference of their mean and a constant
         spreads = {score: across_seeds(each, (0.0, 0.0)) for score, each in values.items()}
-        intervals = {score: (spread.low, spread.high) for score, spread in spreads.items()}
+        intervals = {
+            score: (spread.low, spread.high) for score, spread in spreads.items() if math.isfinite(spread.low)
+        }
     else:
         written = _content(members[0], split).get("intervals") or {}
         intervals = {score: (written[score][0], written[score][1]) for score in scores if score in written}

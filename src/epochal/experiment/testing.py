@@ -15,7 +15,7 @@ from epochal.analysis.assessment import assess, mistakes
 from epochal.analysis.decision import Decision, curves_at, learn_decision, scores_at
 from epochal.analysis.losses import sample_losses
 from epochal.analysis.mistakes import sorted_by_loss
-from epochal.analysis.subgroups import check_subgroups
+from epochal.analysis.subgroups import check_subgroups, columns_for_subgroups
 from epochal.console import log
 from epochal.data.batch import Batch
 from epochal.data.batches import Batches, Pool
@@ -24,6 +24,7 @@ from epochal.data.manifest import Array, Manifest
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
+from epochal.experiment.doubts import warn_of_doubts
 from epochal.experiment.restore import read_decision
 from epochal.experiment.whole_split import WholeSplit
 from epochal.inference.evaluate import Outcome, collect, score
@@ -125,10 +126,13 @@ def _write(
                 log.warning(decision.doubt)
         elif calibrate or evaluation.threshold:
             log.warning("no temperature and no threshold are chosen, for there is no validation split")
-    outcomes = {}
+    outcomes, contents = {}, {}
     for label, found in batches.items():
         of_label = collected.get(label) or _collect(experiment, model, found, checked)
-        outcomes[label] = _write_split(experiment, found, of_label, folder, label, decision, asked)
+        outcomes[label], contents[label] = _write_split(
+            experiment, found, of_label, folder, label, decision, asked
+        )
+    warn_of_doubts(folder, contents)
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
     for label in outcomes:
@@ -164,7 +168,8 @@ def write_evaluation(
     """Scores, predictions and curves of some batches, under a label such as ``test``."""
     check_evaluation(experiment)
     collected = _collect(experiment, model, batches, checked)
-    return _write_split(experiment, batches, collected, folder, label, Decision(), Asked())
+    outcome, _ = _write_split(experiment, batches, collected, folder, label, Decision(), Asked())
+    return outcome
 
 
 def _write_split(
@@ -175,12 +180,13 @@ def _write_split(
     label: str,
     decision: Decision,
     asked: Asked,
-) -> Outcome:
-    """Score what was collected and write it; what counts decisions counts those at the thresholds."""
+) -> tuple[Outcome, dict[str, Any]]:
+    """The outcome, and what was written of its scores; what counts decisions counts those at thresholds."""
     task, manifest = experiment.task, batches.pool.source.manifest
     outputs, targets = decision.scaled(collected[0]), collected[1]
     outcome = score(task, outputs, targets, collected[2])
-    table = prediction_table(task, outcome, manifest, decision)
+    groups = groups_of(experiment.config.data.split, manifest)
+    table = prediction_table(task, outcome, manifest, decision, groups)
     finite = bool(np.isfinite(outcome.predictions).all())
     decided = decision.decided(outcome.predictions) if finite else None
     content: dict[str, Any] = {}
@@ -193,7 +199,7 @@ def _write_split(
     curves = curves_at(task, outcome.predictions, decided, outcome.targets)
     # a few samples that stand for a split, before training, have no interval worth its time
     if not isinstance(task, WholeSplit) and finite:
-        content |= _assessed(experiment, outcome, outputs, targets, manifest, decided, label)
+        content |= _assessed(experiment, outcome, outputs, targets, manifest, decided, groups)
         if "calibration" in content:
             content["calibration"]["temperature"] = decision.temperature
         curves |= mistakes(task, table, outcome.predictions, decided, outcome.targets)
@@ -203,7 +209,7 @@ def _write_split(
         write_text(folder.curve(kind, label), curve.write_csv())
     if asked.by_loss:
         _write_by_loss(task, outcome, decided, outputs, targets, table, folder, label)
-    return outcome
+    return outcome, content
 
 
 def _assessed(
@@ -213,32 +219,24 @@ def _assessed(
     targets: Tensor,
     manifest: Manifest,
     decided: Array | None,
-    label: str,
+    groups: pl.Series | None,
 ) -> dict[str, Any]:
-    """Intervals, calibration, subgroups; a warning for those that are too small."""
+    """Intervals, calibration, subgroups."""
     evaluation = experiment.config.evaluation
-    groups = groups_of(experiment.config.data.split, manifest)
     columns = None
     if evaluation.subgroups and manifest.columns is not None:
         columns = manifest.columns.select(evaluation.subgroups)[outcome.samples.tolist()]
-    found = assess(
+    return assess(
         experiment.task,
         outcome.predictions,
         outcome.targets,
         evaluation,
         experiment.config.seed,
         decided=decided,
-        groups=None if groups is None else groups[outcome.samples],
+        groups=None if groups is None else groups.gather(outcome.samples).to_numpy().astype(str),
         columns=columns,
         losses=sample_losses(experiment.task, outputs, targets) if evaluation.resamples else None,
     )
-    if not found.get("intervals", True):
-        log.warning(f"{label}: its scores have no intervals: {found['interval_method']}")
-    for name, values in found.get("subgroups", {}).items():
-        small = [f"{value} ({each['samples']})" for value, each in values.items() if each["too_small"]]
-        if small:
-            log.warning(f"{label}: too few samples, or of a class, to judge '{name}': {', '.join(small)}")
-    return found
 
 
 def _write_by_loss(
@@ -266,17 +264,22 @@ def prediction_table(
     outcome: Outcome,
     manifest: Manifest,
     decision: Decision = Decision(),  # noqa: B008 (frozen)
+    groups: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """INDEX, FILENAME, TARGET, PREDICTION, PROBABILITY_<class>..., one row a sample."""
+    """INDEX, FILENAME, TARGET, PREDICTION, PROBABILITY_<class>..., one row a sample.
+
+    groups: of each row of the manifest; they are the column GROUP after FILENAME.
+    """
     filenames = manifest.filenames.gather(outcome.samples)
+    named = {} if groups is None else {"GROUP": groups.gather(outcome.samples)}
     columns = decision.table(task, outcome.predictions, outcome.targets)
-    return pl.DataFrame({"INDEX": outcome.samples, "FILENAME": filenames, **columns})
+    return pl.DataFrame({"INDEX": outcome.samples, "FILENAME": filenames, **named, **columns})
 
 
 def check_evaluation(experiment: Experiment) -> None:
     """ConfigError where the section ``evaluation`` asks for what the task or the data does not have."""
-    evaluation, manifest = experiment.config.evaluation, experiment.data.source.manifest
-    check_subgroups(evaluation.subgroups, manifest.columns)
+    evaluation, source = experiment.config.evaluation, experiment.data.source
+    check_subgroups(evaluation.subgroups, columns_for_subgroups(source, evaluation.subgroups))
     kind, binary = task_class(experiment.config.task), len(experiment.task.names) == 2
     if evaluation.calibrate and not issubclass(kind, Classification | Multilabel):
         what = "a temperature is for logits of classes or labels"

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from epochal.analysis.calibration import bins_to_draw
 from epochal.plots.style import HIGHLIGHT, INK, MUTED, VAL, dress, elide, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FEW = 10  # samples; a point of fewer is pale and joined to none
-
 
 def plot_calibration(table: pl.DataFrame, split: str) -> Figure:
     """How often predictions come true against how probable they were said to be, and how many there are.
 
     table: CLASS (``all`` first), CONFIDENCE, FREQUENCY, COUNT, a row a bin. Of two classes the second one is
-    shown too; more would hide each other.
+    shown too; more would hide each other. Bins of fewer than 20 samples are joined with their neighbours.
     """
     curves = {str(name): rows for (name,), rows in table.group_by("CLASS", maintain_order=True)}
     figure = new_figure(5.2, 6.4)
@@ -42,11 +41,11 @@ def plot_calibration(table: pl.DataFrame, split: str) -> Figure:
 
 def _draw(axes: Axes, rows: pl.DataFrame, label: str, colour: str, width: float) -> None:
     """The curve, with the 95 % interval of each share (Wilson, J. Am. Statistical Association 22, 1927)."""
-    x, y, n = (rows[name].to_numpy() for name in ("CONFIDENCE", "FREQUENCY", "COUNT"))
-    many = n >= _FEW
-    axes.plot(x[many], y[many], color=colour, linewidth=width, marker="o", markersize=4, label=label)
-    axes.plot(x[~many], y[~many], color=colour, linestyle="", marker="o", markersize=3, alpha=0.35)
+    bins = bins_to_draw(rows)
+    x, y, n = bins.confidence, bins.frequency, bins.count
+    axes.plot(x, y, color=colour, linewidth=width, label=label)
+    axes.scatter(x, y, s=8 + 60 * n / n.sum(), color=colour, zorder=3)  # the area says how many
     z = 1.96
     middle = (y + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(y * (1 - y) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    axes.vlines(x, middle - half, middle + half, color=colour, linewidth=0.8, alpha=np.where(many, 0.7, 0.25))
+    axes.vlines(x, middle - half, middle + half, color=colour, linewidth=0.8, alpha=0.7)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from epochal.analysis.calibration import FEWEST, bins_to_draw
 from epochal.plots.history import series as history_series
 from epochal.reporting.chart import Chart, Range, Series, Values
 from epochal.reporting.record import Record, SplitResult
@@ -167,21 +168,21 @@ def _band(rows: pl.DataFrame) -> tuple[Values, Values] | None:
 def _calibration(table: pl.DataFrame) -> Chart:
     curves = {str(name): rows for (name,), rows in table.group_by("CLASS", maintain_order=True)}
     named = list(curves)[:_MOST_NAMED]
+    bins = {name: bins_to_draw(curves[name]) for name in named}
     lines = [
         Series(
             "predicted class" if name == "all" else name,
-            _floats(curves[name], "CONFIDENCE"),
-            _floats(curves[name], "FREQUENCY"),
+            bins[name].confidence.astype(np.float64),
+            bins[name].frequency.astype(np.float64),
             "ink" if name == "all" and len(named) > 1 else f"c{place}",
-            note=f"{curves[name]['COUNT'].sum():,} samples",
+            note=f"{bins[name].count.sum():,} samples" if name == "all" else "",
             marked=True,
         )
         for place, name in enumerate(named)
     ]
+    words = f"confidence, in bins of {FEWEST} samples or more"
     guides = [(0.0, 0.0, 1.0, 1.0)]
-    return Chart(
-        "Calibration", "confidence", "observed frequency", lines, _UNIT, _UNIT, square=True, guides=guides
-    )
+    return Chart("Calibration", words, "observed frequency", lines, _UNIT, _UNIT, square=True, guides=guides)
 
 
 def _regression(table: pl.DataFrame) -> list[Chart]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from epochal.reporting.chart import Chart
@@ -78,11 +79,47 @@ def parameters(records: Mapping[str, Record]) -> dict[str, Any]:
     }
 
 
-def differences(comparison: Json) -> dict[str, Any]:
-    """The tested differences in ``comparison.json``, and what could not be tested."""
-    rows = comparison.get("differences") or []
-    names = dict.fromkeys(name for row in rows for name in row if name != "high")
+def differences(records: Mapping[str, Record], comparison: Json) -> dict[str, Any]:
+    """The tested differences of a comparison, pair by pair, and what could not be tested."""
+    rows: list[Json] = comparison.get("differences") or []
     notes = comparison.get("notes") or []
     if not (rows or notes):
         return {}
-    return {"names": list(names), "rows": rows, "notes": notes, "split": comparison.get("split") or ""}
+    names = _labelled(records, comparison.get("groups") or [])
+    pairs = dict.fromkeys((row.get("other", ""), row.get("first", "")) for row in rows)
+    return {
+        "pairs": [
+            {
+                "other": names.get(other, other),
+                "first": names.get(first, first),
+                "labels": (other, first),
+                "rows": [
+                    {**row, "verdict": _verdict(row)}
+                    for row in rows
+                    if (row.get("other", ""), row.get("first", "")) == (other, first)
+                ],
+            }
+            for other, first in pairs
+        ],
+        "adjusted": any(row.get("adjusted") is not None for row in rows),
+        "notes": notes,
+        "split": comparison.get("split") or "",
+    }
+
+
+def _labelled(records: Mapping[str, Record], groups: Sequence[Json]) -> dict[str, str]:
+    """``B`` -> ``B: digits c6fb1d79``, or how many seeds it is."""
+    by_folder = {record.run.path.name: name for name, record in records.items()}
+    found = {}
+    for group in groups:
+        folders = [Path(run).name for run in group["runs"]]
+        seeds = f" and {len(folders) - 1} more seed{'s' * (len(folders) > 2)}" if len(folders) > 1 else ""
+        found[group["label"]] = f"{group['label']}: {by_folder.get(folders[0], folders[0])}{seeds}"
+    return found
+
+
+def _verdict(row: Json) -> str:
+    """What a difference comes to, in words."""
+    if row.get("better"):
+        return f"{row['better']} is better"
+    return "no spread to judge by" if row.get("p_value") is None else "no clear difference"

@@ -7,24 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from epochal.reporting.pictures import Pictures, embed_samples
-from epochal.reporting.record import POOLED, Json, Record
+from epochal.reporting.record import Json, Record
+from epochal.reporting.splits import SPLITS, class_counts, side_by_side
 from epochal.reporting.words import component
 
 _MOST_CLASSES = 60
-_MOST_STATISTICS = 40
 _MOST_FILENAMES = 12
-_SPLITS = ("train", "val", "test", "all")
 _NOT_SETTINGS = ("derived", "name")
 
 
 def data(record: Record, pictures: Pictures) -> dict[str, Any]:
-    """Counts of each split and class, samples, statistics of the training split, findings of the checks."""
+    """Counts of each split and class, samples, the splits side by side, findings of the checks."""
     facts = record.derived
     settings: Json = record.config.get("data") or {}
     samples: Json = facts.get("samples") or {}
     names = [str(name) for name in facts.get("names") or ()]
-    counts = _counts(record, names)
-    splits = [split for split in _SPLITS if samples.get(split) or split in counts]
+    counts = class_counts(record)
+    splits = [split for split in SPLITS if samples.get(split) or split in counts]
     biggest = max((value for by_class in counts.values() for value in by_class.values()), default=0)
     return {
         "splits": [(split, samples.get(split)) for split in splits],
@@ -37,7 +36,7 @@ def data(record: Record, pictures: Pictures) -> dict[str, Any]:
         "facts": _data_facts(record),
         "samples": [(name, embed_samples(found)) for name, found in pictures.classes.items()],
         "note": pictures.note,
-        "statistics": _statistics(record),
+        "statistics": side_by_side(record),
         "checked": bool(record.inspection) and settings.get("checks") != "off",
         "unchecked": settings.get("checks") == "off",
         "findings": [
@@ -54,17 +53,6 @@ def data(record: Record, pictures: Pictures) -> dict[str, Any]:
     }
 
 
-def _counts(record: Record, names: list[str]) -> dict[str, dict[str, int]]:
-    """Samples of each class, by split: of training from its statistics, of the others from predictions."""
-    counts = {split: found for split, found in record.predicted.items() if split in _SPLITS}
-    pooled = record.predicted.get(POOLED, {})
-    if pooled and sum(pooled.values()) == (record.derived.get("samples") or {}).get("all"):
-        counts["all"] = pooled
-    if record.statistics.get("target_counts"):
-        counts["train"] = dict(zip(names, record.statistics["target_counts"], strict=False))
-    return counts
-
-
 def _data_facts(record: Record) -> list[tuple[str, str]]:
     settings: Json = record.config.get("data") or {}
     facts = record.derived
@@ -79,30 +67,6 @@ def _data_facts(record: Record) -> list[tuple[str, str]]:
         ("excluded", component(settings.get("exclude")) if settings.get("exclude") else ""),
     ]
     return [(name, value) for name, value in found if value]
-
-
-def _statistics(record: Record) -> dict[str, Any] | None:
-    """Mean, standard deviation and range of each channel or feature in the training split."""
-    found = record.statistics
-    if not found.get("mean"):
-        return None
-    features = record.derived.get("features") or []
-    kind = "channel" if record.derived.get("kind") == "image" else "feature"
-    names = features if len(features) == len(found["mean"]) else [
-        f"{kind} {place + 1}" for place in range(len(found["mean"]))
-    ]  # fmt: skip
-    targets = record.derived.get("names") or () if found.get("target_mean") else ()
-    columns = zip(names, found["mean"], found["std"], found["minimum"], found["maximum"], strict=True)
-    rows = [(str(name), list(values)) for name, *values in columns]
-    return {
-        "kind": kind,
-        "count": found.get("count"),
-        "rows": rows[:_MOST_STATISTICS],
-        "left_out": max(0, len(rows) - _MOST_STATISTICS),
-        "targets": list(
-            zip(targets, found.get("target_mean", ()), found.get("target_std", ()), strict=False)
-        ),
-    }
 
 
 def configuration(record: Record) -> dict[str, Any]:

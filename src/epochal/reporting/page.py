@@ -70,13 +70,13 @@ def run_page(record: Record, pictures: Pictures) -> str:
 def comparison_page(records: Sequence[Record], comparison: Json) -> str:
     """Several runs side by side, HTML.
 
-    comparison: what ``epochal compare -o`` wrote about them, empty where it did not.
+    comparison: what ``epochal compare`` says of them, as JSON has it; empty where they are not compared.
     """
     figures = _Figures()
     named = compare.named(records)
     sections = [
         Section("compared_scores", "Scores", compare.score_table(named)),
-        Section("differences", "Differences", compare.differences(comparison)),
+        Section("differences", "Differences", compare.differences(named, comparison)),
         Section("training", "Training", {"charts": figures.draw(compare.training_charts(named)), "log": ""}),
         Section("parameters", "Parameters", compare.parameters(named)),
         Section("runs", "Runs", {"runs": [(name, describe(record)) for name, record in named.items()]}),
@@ -139,6 +139,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     templates.filters |= {"number": words.number, "label": words.label, "count": words.count}
+    templates.filters |= {"p_value": words.p_value, "short": words.short}
     templates.tests["lower_better"] = words.is_lower_better
     return templates
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from epochal.reporting.record import Json, Record, SplitResult
-from epochal.reporting.summary import main_scores, samples_of
+from epochal.reporting.summary import few_units, main_scores, samples_of
 from epochal.reporting.words import label, number, percent
 from epochal.tasks.scores import COUNTED
 
@@ -40,6 +40,11 @@ def overall_table(record: Record) -> dict[str, Any]:
             if any((seen := result.scores.get("seen_in_training") or {}).values())
         ],
         "method": methods[0] if methods else "",
+        "warnings": [
+            (result.name, result.scores["interval_warning"])
+            for result in results
+            if result.scores.get("interval_warning")
+        ],
         "calibration": [
             (result.name, result.scores["calibration"])
             for result in results
@@ -50,7 +55,10 @@ def overall_table(record: Record) -> dict[str, Any]:
 
 
 def cell(scores: Json, name: str) -> dict[str, Any] | None:
-    """A score and its interval; None where it was not computed. bar: of what lies between 0 and 1, both."""
+    """A score and its interval; None where it was not computed. bar: of what lies between 0 and 1, both.
+
+    few: ``6 groups`` where the interval is from no more than these, else empty.
+    """
     value = scores.get("overall", {}).get(name)
     if value is None:
         return None
@@ -58,7 +66,7 @@ def cell(scores: Json, name: str) -> dict[str, Any] | None:
     bar = None if interval is None or name == "loss" else (interval[0], value, interval[1])
     if bar is not None and not all(0 <= end <= 1 for end in bar):
         bar = None
-    return {"value": value, "interval": interval, "bar": bar}
+    return {"value": value, "interval": interval, "bar": bar, "few": few_units(scores) if interval else ""}
 
 
 def _scale(cells: Sequence[dict[str, Any] | None]) -> tuple[float, float]:
@@ -217,7 +225,7 @@ def mistakes(result: SplitResult) -> dict[str, Any] | None:
         "numeric": [shown[column].dtype.is_numeric() for column in shown.columns],
         "rows": [
             [
-                str(value) if column in whole else number(value)
+                label(value) if column == "KIND" else str(value) if column in whole else number(value)
                 for column, value in zip(shown.columns, row, strict=True)
             ]
             for row in shown.rows()

@@ -60,6 +60,7 @@ def cards(record: Record) -> dict[str, Any] | None:
     names = main_scores(result.scores.get("overall", {}))
     return {
         "split": result.name,
+        "few": few_units(result.scores),
         "samples": samples_of(record, result),
         "folds": len(record.crossval.get("folds", [])),
         "scores": [
@@ -73,6 +74,12 @@ def cards(record: Record) -> dict[str, Any] | None:
             for name in names
         ],
     }
+
+
+def few_units(scores: Json) -> str:
+    """How many samples or groups intervals are from, where that is too few; else empty."""
+    units: Json = scores.get("interval_units") or {}
+    return ", ".join(f"{n} {unit}" for unit, n in units.items()) if scores.get("interval_warning") else ""
 
 
 def samples_of(record: Record, result: SplitResult) -> int | None:

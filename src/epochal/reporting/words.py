@@ -55,6 +55,18 @@ def number(value: Any) -> str:
     return f"{value:.4f}"
 
 
+def short(value: float) -> str:
+    """Four digits, without an exponent where it is read more easily without."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def p_value(value: float | None) -> str:
+    """``0.012``, ``< 0.001``."""
+    if value is None:
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
 def count(value: Any) -> str:
     """A whole number with its thousands apart."""
     return f"{round(value):,}" if isinstance(value, int | float) else "–"

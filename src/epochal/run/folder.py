@@ -31,6 +31,11 @@ class RunFolder:
         return self.path.parent.name
 
     @property
+    def is_fold(self) -> bool:
+        """Whether the run is one of a cross-validation's, in whose folder it lies."""
+        return self.path.parent.name == "folds" and self.path.name.isdecimal()
+
+    @property
     def config(self) -> Path:
         """The resolved configuration."""
         return self.path / "config.yaml"
@@ -42,7 +47,7 @@ class RunFolder:
 
     @property
     def split(self) -> Path:
-        """INDEX,FILENAME,SPLIT."""
+        """INDEX,FILENAME,SPLIT and, where the data has groups, GROUP."""
         return self.path / "split.csv"
 
     @property

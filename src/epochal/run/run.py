@@ -86,10 +86,11 @@ class Run:
         return pl.DataFrame(epoch_rows(self.history), infer_schema_length=None)
 
     def predictions(self, split: str = "test") -> pl.DataFrame:
-        """INDEX, FILENAME, TARGET, PREDICTION and probabilities of one split."""
+        """INDEX, FILENAME, GROUP (where there are groups), TARGET, PREDICTION, probabilities of one split."""
         path = self.folder.predictions(split)
-        texts = ["FILENAME"]
-        if any(name.startswith("PROBABILITY_") for name in pl.read_csv(path, n_rows=0).columns):
+        columns = pl.read_csv(path, n_rows=0).columns
+        texts = [name for name in columns if name in ("FILENAME", "GROUP")]
+        if any(name.startswith("PROBABILITY_") for name in columns):
             texts += ["TARGET", "PREDICTION"]  # classes, which may look like numbers
         overrides = dict.fromkeys(texts, pl.String)
         return pl.read_csv(path, infer_schema_length=None, schema_overrides=overrides)

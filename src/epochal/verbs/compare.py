@@ -29,9 +29,9 @@ def compare(
     """Compare two runs or more, each with the first.
 
     Runs with the same test samples are compared sample by sample: by the paired bootstrap, by McNemar's test
-    for accuracy, by DeLong's for the ROC AUC of two classes. Runs that differ in nothing but the seed are
-    taken together, and means over seeds are compared by Welch's test. The p-values of several comparisons
-    are adjusted by Holm's method.
+    for accuracy, by DeLong's for the ROC AUC of two classes; where the data has groups, group by group. Runs
+    that differ in nothing but the seed are taken together, and means over seeds are compared by Welch's
+    test. The p-values of several comparisons are adjusted by Holm's method.
 
     metric: the scores to compare, ``"accuracy,f1"``; all by default. output: a folder for comparison.json,
     comparison.csv and plots.

@@ -13,6 +13,7 @@ import polars as pl
 
 from epochal.analysis.decision import takes_temperature
 from epochal.console import Console
+from epochal.data.folds import groups_of
 from epochal.data.remote import fetch, is_remote
 from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
@@ -105,7 +106,8 @@ def evaluate(
             remarks = {"seen_in_training": seen}
             outcome = write_other_evaluation(experiment, found.folder, label, sort_by_loss, remarks)
     manifest = parts.source.manifest
-    table = prediction_table(experiment.task, outcome, manifest, read_decision(found.folder))
+    groups = groups_of(config.data.split, manifest)
+    table = prediction_table(experiment.task, outcome, manifest, read_decision(found.folder), groups)
     details = json.loads(found.folder.scores(label).read_text())
     intervals = {name: (low, high) for name, (low, high) in details.get("intervals", {}).items()}
     overall, per_class = dict(outcome.scores.overall), dict(outcome.scores.per_class)

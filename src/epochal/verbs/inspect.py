@@ -15,7 +15,7 @@ from epochal.console import Console, log
 from epochal.data.check.findings import Finding
 from epochal.data.check.summary import SplitSummary, summarise
 from epochal.data.folds import FOLDS
-from epochal.data.statistics import Statistics, measure
+from epochal.data.statistics import Statistics
 from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
@@ -130,15 +130,7 @@ def _describe(name: str, data: Data) -> Inspection:
             part: summarise(
                 manifest,
                 split.rows(part),
-                data.statistics
-                if part == "train"
-                else measure(
-                    data.samples,
-                    manifest,
-                    split.rows(part),
-                    data.source.kind,
-                    data.normalizer.transform,
-                ),
+                data.measured(part),
                 data.facts,
             )
             for part in split.names()

@@ -13,6 +13,7 @@ import polars as pl
 from epochal.console import Console
 from epochal.data.manifest import Array, Manifest, Source
 from epochal.errors import EpochalError, Problem, RequestError
+from epochal.experiment.comparison import compare_runs
 from epochal.experiment.data import read_data
 from epochal.experiment.restore import load_run_config
 from epochal.reporting.page import comparison_page, run_page
@@ -37,8 +38,9 @@ def report(
     """Write the report of one run or cross-validation, or several side by side; the path of the page.
 
     output: the HTML file; else ``report.html`` in the run folder, or here where there are several runs.
-    comparison: what ``epochal compare -o`` wrote about the runs; else ``comparison.json`` beside the page,
-    where there is one. pdf: print the page too, under the same name with the ending .pdf, which is returned.
+    comparison: what ``epochal compare -o`` wrote about the runs; else they are compared now, each with the
+    first, in all scores. pdf: print the page too, under the same name with the ending .pdf, which is
+    returned.
 
     Raises RequestError where a run is not there, or where there is no browser to print with.
     """
@@ -55,17 +57,24 @@ def report(
     if len(records) == 1:
         write_text(page, run_page(records[0], _pictures(records[0])))
     else:
-        path = Path(comparison) if comparison is not None else page.with_name("comparison.json")
-        write_text(page, comparison_page(records, _comparison(path, asked=comparison is not None)))
+        tested = _compared(found) if comparison is None else _comparison(Path(comparison))
+        write_text(page, comparison_page(records, tested))
     if not pdf:
         return page
     print_pdf(page, page.with_suffix(".pdf"))
     return page.with_suffix(".pdf")
 
 
-def _comparison(path: Path, asked: bool) -> dict[str, Any]:
-    if not path.is_file() and not asked:
-        return {}
+def _compared(runs: Sequence[Run]) -> dict[str, Any]:
+    """What ``compare`` gives; of runs that it refuses, such as unfinished ones, why."""
+    try:
+        with Console().messages() as console:
+            return compare_runs(runs, (), console).to_json()
+    except RequestError as error:
+        return {"notes": [f"The runs are not compared: {problem}" for problem in error.problems]}
+
+
+def _comparison(path: Path) -> dict[str, Any]:
     path = path / "comparison.json" if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

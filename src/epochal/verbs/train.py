@@ -15,6 +15,7 @@ from typing import Any
 from epochal.config.text import ConfigText
 from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log
+from epochal.data.folds import groups_of
 from epochal.data.split import split_table
 from epochal.engine.compute import compute_settings, give_back_memory, keep_freed_memory
 from epochal.engine.interruption import ignoring, listen
@@ -181,7 +182,9 @@ def _new_folder(experiment: Experiment, place: RunFolder | None, shorter: Run | 
     """A run folder with everything that is known before training; with the state that it begins from."""
     config, data = experiment.config, experiment.data
     folder = place or create_run_folder(config.runs_folder, config.name, experiment.id)
-    write_text(folder.split, split_table(data.split, data.source.manifest).write_csv())
+    manifest = data.source.manifest
+    groups = groups_of(config.data.split, manifest)
+    write_text(folder.split, split_table(data.split, manifest, groups).write_csv())
     write_json(folder.statistics, data.statistics.to_json())
     if encodings := data.encodings():
         write_json(folder.encoding, encodings)
