@@ -68,7 +68,7 @@ def _ours(path: str) -> dict[str, float]:
     from epochal.data.split import random
 
     times = [time.perf_counter()]
-    source = table(path, target="target", target_kind="class")
+    source = table(path, target="target", target_kind="class").source()
     times.append(time.perf_counter())
     split = random(source.manifest, 0)
     times.append(time.perf_counter())
