@@ -21,6 +21,7 @@ from epochal.engine.clock import Clock
 from epochal.engine.compute import Compute, seed_generators
 from epochal.engine.config import CheckpointConfig, OptimizerConfig, SchedulerConfig, TrainingConfig
 from epochal.engine.ema import Ema
+from epochal.engine.freezing import Freezing
 from epochal.engine.hooks import CheckpointHook
 from epochal.engine.interruption import Interruption
 from epochal.engine.loop import Hook, Monitor, Validate, fit
@@ -201,6 +202,7 @@ def make_training(
     network = model()
     if image:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    freezing = Freezing(config, network)
     built = build_optimizer(OptimizerConfig(**(optimizer or {"name": "SGD", "lr": 0.1})), network)
     steps = -(-len(batches) // config.accumulate)
     schedule_config = SchedulerConfig(**scheduler) if scheduler else None
@@ -211,5 +213,6 @@ def make_training(
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         ema=Ema(network, config.ema) if config.ema else None,
         device=torch.device("cpu"),
+        freezing=freezing,
     )
     return Training(state, batches, config, monitor)

@@ -74,6 +74,11 @@ CASES = {
     "adamw_plateau": Case(
         norm_net, {"name": "AdamW", "lr": 0.02, "no_decay": True}, PLATEAU, training={"ema": 0.8}
     ),
+    "thawing": Case(
+        norm_net,
+        {"name": "AdamW", "lr": 0.02, "weight_decay": 0.5, "backbone_lr": 0.01},
+        training={"ema": 0.8, "freeze": "backbone", "unfreeze": {2: "1.*", 3: "all"}},
+    ),
     "accumulation": Case(
         dropout_net,
         {"name": "AdamW", "amsgrad": True, "lr": 0.01},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from epochal.config.component import Component
 from epochal.config.section import Section
@@ -93,14 +93,46 @@ class CheckpointConfig(Section):
         return int(match[1]) * _SECONDS[match[2].rstrip("s")] if match and self.steps is None else None
 
 
+BACKBONE = "backbone"
+"""Every parameter but the output layer's."""
+
+ALL = "all"
+"""Everything that is frozen."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_as_list, json_schema_input_type=str | list[str])]
+"""Patterns of parameter names, such as ``"features.*"``, or a single one."""
+
+
 class TrainingConfig(Section):
-    """The loop."""
+    """The loop.
+
+    Transfer learning freezes what is trained already, and thaws it bit by bit, from the first epoch named on
+    (epochs count from 1)::
+
+        freeze: backbone                      # or patterns of names: ["conv_stem.*", "blocks.*"]
+        unfreeze: {3: "blocks.6.*", 5: all}   # from epoch 3 on the last block too, from epoch 5 on everything
+    """
 
     epochs: int = Field(default=10, ge=1, description="passes over the training split")
     accumulate: int = Field(default=1, ge=1, description="batches whose gradients make one optimiser step")
     gradient_clip: float | None = Field(default=None, gt=0, description="largest norm of the gradient")
     ema: float | None = Field(
         default=None, gt=0, lt=1, description="decay of an average of the weights, used for evaluation"
+    )
+    freeze: Patterns = Field(
+        default=(),
+        description="weights that don't train: backbone (all but the classifier), or patterns: ['features.*']",
+    )
+    unfreeze: dict[Annotated[int, Field(ge=2)], Patterns] = Field(
+        default={}, description="{3: 'features.7.*', 5: all}: what trains again from which epoch on"
+    )
+    freeze_statistics: bool = Field(
+        default=True, description="batch norms whose weights are frozen keep their statistics, too"
     )
     early_stopping: EarlyStoppingConfig | None = Field(
         default=None, description="{patience: epochs}; stops when the monitored score no longer gets better"

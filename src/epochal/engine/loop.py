@@ -75,6 +75,7 @@ def fit(
     ::
 
         for each epoch that is left:
+            freeze and thaw what the epoch asks for
             for each batch that is left of it:
                 forward, loss, backward; what a loss that is not finite asks for
                 every ``accumulate`` batches: clip, optimiser step, average, schedule; hooks
@@ -84,11 +85,12 @@ def fit(
     Raises Interrupted after the step in which a signal came, and RunError when the loss of a batch is not
     finite (unless ``recovery`` mends it), or when the monitored score is not there or was NaN in every epoch.
     """
-    state.model.train()
     clock.start()
     while state.counters.epoch < config.epochs and not _exhausted(state, config):
         counters = state.counters
         left = len(batches) - counters.batch
+        if trains := state.enter_epoch(counters.epoch):
+            log.info(trains)
         try:
             for batch in batches.epoch(counters.epoch, start=counters.batch):
                 clock.lap("data")

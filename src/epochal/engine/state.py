@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from epochal.engine.ema import Ema
 from epochal.engine.flat import flatten, unflatten
+from epochal.engine.freezing import Freezing
 from epochal.engine.optimizers import plain_step
 from epochal.engine.processes import ALONE, Processes
 from epochal.engine.running import Running
@@ -57,6 +58,7 @@ class TrainState:
     scaler: torch.amp.GradScaler
     ema: Ema | None
     device: torch.device
+    freezing: Freezing | None = None
     processes: Processes = ALONE
     counters: Counters = field(default_factory=Counters)
     running: Running = field(default_factory=Running)
@@ -76,6 +78,17 @@ class TrainState:
     def evaluated(self) -> nn.Module:
         """The model that is validated and kept as the best: the average where there is one."""
         return self.ema.model if self.ema is not None else self.model
+
+    def enter_epoch(self, epoch: int) -> str:
+        """Training mode, with the weights frozen that the epoch, counted from 0, asks for; what is new of it."""
+        if self.freezing is None:
+            self.model.train()
+            return ""
+        changed = self.freezing.enter(self.model, epoch)
+        if changed:
+            # what averages gradients knows only weights that asked for one when it was made
+            self.network = self.processes.wrap(self.model, self.device)
+        return changed
 
     def forget_gradients(self) -> None:
         """What ``optimizer.zero_grad()`` does, in a tenth of its time for a small model."""

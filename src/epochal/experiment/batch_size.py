@@ -18,6 +18,7 @@ from epochal.data.batch import Batch
 from epochal.data.batches import Batches
 from epochal.data.foreign import forked_generators
 from epochal.engine.memory import available_memory, memory_advice, out_of_memory
+from epochal.engine.freezing import Freezing
 from epochal.engine.optimizers import build_optimizer, plain_step
 from epochal.errors import ConfigError, EpochalError, Problem
 from epochal.experiment.assemble import Experiment
@@ -110,7 +111,8 @@ class _Trial:
 
     @classmethod
     def of(cls, experiment: Experiment) -> _Trial:
-        model = copy.deepcopy(experiment.model).train()
+        model, training = copy.deepcopy(experiment.model), experiment.config.training
+        Freezing(training, model).enter(model, training.epochs - 1)
         train = experiment.train
         rows = train.rows[:8]
         few = Batches(replace(train.pool, workers=0), rows, len(rows), train.augment)

@@ -167,9 +167,9 @@ def _train_steps(experiment: Experiment, state: TrainState) -> float:
     clock = Clock()
     recovery = _recovery(experiment)
     batches = _few(experiment.train)
-    state.model.train()
     mend = "in training mode too the model gives one tensor [batch, outputs], through which gradients flow"
-    for epoch in range(2):
+    for epoch in (0, experiment.config.training.epochs - 1):  # then with all that is thawed by then
+        state.enter_epoch(epoch)
         clock.wait(experiment.compute.device)
         started = time.perf_counter()
         with _phase("the training step would fail", "model", mend):

@@ -6,11 +6,13 @@ import torch
 from torch import nn
 
 from epochal.engine.ema import Ema
+from epochal.engine.freezing import Freezing
 from epochal.engine.optimizers import build_optimizer
 from epochal.engine.processes import ALONE, Processes
 from epochal.engine.schedules import Schedule
 from epochal.engine.sharding import shard
 from epochal.engine.state import TrainState
+from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.models.build import build_model
 
@@ -20,10 +22,14 @@ def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainSt
     config, compute = experiment.config, experiment.compute
     ema = Ema(experiment.model, config.training.ema) if config.training.ema is not None else None
     if in_parts(experiment, processes):
+        if config.training.unfreeze:
+            what = "a model in parts (fsdp) can't begin to train weights that were frozen"
+            raise ConfigError(Problem(what, "training.unfreeze", "use compute.strategy=ddp"))
         shard(experiment.model, compute.device, processes.count)
         if ema is not None:
             shard(ema.model, compute.device, processes.count)
             ema.attach(experiment.model)
+    freezing = Freezing(config.training, experiment.model)
     optimizer = build_optimizer(config.optimizer, experiment.model)
     schedule = Schedule(
         optimizer,
@@ -39,6 +45,7 @@ def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainSt
         scaler=torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "float16"),
         ema=ema,
         device=compute.device,
+        freezing=freezing,
         processes=processes,
     )
 

@@ -18,6 +18,7 @@ import torch
 from epochal.console import log
 from epochal.data.foreign import forked_generators
 from epochal.engine.compute import has_fast_bfloat16
+from epochal.engine.freezing import Freezing
 from epochal.engine.optimizers import build_optimizer, plain_step
 from epochal.errors import EpochalError
 from epochal.experiment.assemble import Experiment
@@ -117,7 +118,8 @@ def time_steps(experiment: Experiment, precision: str, channels_last: bool, roun
     """Training steps of a copy of the model under one setting, on the first batch of training."""
     compute = replace(experiment.compute, precision=precision, channels_last=channels_last)
     copied = replace(experiment, model=copy.deepcopy(experiment.model)).on(compute)
-    model, task = copied.model.train(), copied.task
+    model, task, training = copied.model, copied.task, copied.config.training
+    Freezing(training, model).enter(model, training.epochs - 1)
     step = plain_step(optimizer := build_optimizer(copied.config.optimizer, model))
     batch = next(copied.train.epoch(0))
     seconds, losses = [], []
