@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from epochal.data.batch import Batch as Batch
     from epochal.data.manifest import Manifest as Manifest
     from epochal.data.manifest import Source as Source
+    from epochal.engine.loop import Hook as Hook
     from epochal.errors import ConfigError as ConfigError
     from epochal.errors import DataError as DataError
     from epochal.errors import EpochalError as EpochalError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from epochal.verbs.crossval import crossval as crossval
     from epochal.verbs.doctor import doctor as doctor
     from epochal.verbs.evaluate import evaluate as evaluate
+    from epochal.verbs.fit import fit as fit
     from epochal.verbs.inspect import inspect as inspect
     from epochal.verbs.load import load as load
     from epochal.verbs.predict import predict as predict
@@ -42,6 +44,7 @@ _PLACES = {
     "DataError": "errors",
     "EpochalError": "errors",
     "ExperimentConfig": "experiment.config",
+    "Hook": "engine.loop",
     "Interrupted": "engine.interruption",
     "Manifest": "data.manifest",
     "Predictor": "inference.predict",
@@ -55,6 +58,7 @@ _PLACES = {
     "crossval": "verbs.crossval",
     "doctor": "verbs.doctor",
     "evaluate": "verbs.evaluate",
+    "fit": "verbs.fit",
     "inspect": "verbs.inspect",
     "load": "verbs.load",
     "predict": "verbs.predict",

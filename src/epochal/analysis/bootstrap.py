@@ -19,7 +19,7 @@ from epochal.data.manifest import Array
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.regression import Regression
-from epochal.tasks.scores import Floats, places_of_targets, top_k
+from epochal.tasks.scores import Floats, Scores, places_of_targets, top_k
 from epochal.tasks.task import Task
 
 Interval = tuple[float, float]
@@ -58,17 +58,17 @@ def bootstrap_intervals(
     Above 200,000 samples fewer resamples do, of which ``method`` says the number. roc_auc and
     average_precision have no interval where samples times classes are more than 7.5 million.
     Nothing has an interval where all samples are of one group: how groups differ is unknown.
-    A task of the user's is asked for its scores one resample at a time, 200 times; where it fails on a
-    resample, which may lack a class, that one is left out.
+    A task or a metric of the user's is asked one resample at a time, 200 times; where it fails on a resample,
+    which may lack a class, that one is left out.
     """
     unit = resampler.unit
     if resampler.groups is not None and resampler.units < 2:
         return Intervals({}, "all samples are of one group")
     if not isinstance(task, Classification | Multilabel | Regression):
         resamples = min(resamples, _OWN_TASKS)
-        drawn = _one_by_one(task, predictions, targets, resampler, resamples)
+        own = _one_by_one(task.all_scores, predictions, targets, resampler, resamples)
         return Intervals(
-            _percentiles(drawn), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %"
+            _percentiles(own), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %"
         )
     resamples = min(resamples, max(_FEWEST, _WORK // len(predictions)))
     parts = [_counts_of(task, predictions if decided is None else decided, targets)]
@@ -82,6 +82,8 @@ def bootstrap_intervals(
         if ranked >= min(resamples, _FEWEST):
             ranking = _rankings(predictions, _positives(task, targets), columns or range(len(task.names)))
             drawn |= _collect([ranking], resampler, ranked)
+    if task.context.metrics:
+        drawn |= _one_by_one(task.metrics, predictions, targets, resampler, min(resamples, _OWN_TASKS))
     intervals = _percentiles(drawn)
     method = _METHOD.format(resamples, unit)
     if not isinstance(task, Regression):
@@ -211,13 +213,13 @@ def _rankings(probabilities: Array, positive: Callable[[int], Array], columns: r
 
 
 def _one_by_one(
-    task: Task, predictions: Array, targets: Array, resampler: Resampler, resamples: int
+    scores: Callable[[Array, Array], Scores], predictions: Array, targets: Array, resampler: Resampler, resamples: int
 ) -> dict[str, Floats]:
     rows = []
     with warnings.catch_warnings(action="ignore"):
         for index in resampler.indices(resamples):
             try:
-                rows.append(task.scores(predictions[index], targets[index]).overall)
+                rows.append(scores(predictions[index], targets[index]).overall)
             except Exception:  # noqa: S112 (a score may be undefined on a resample in any way)
                 continue
     names = dict.fromkeys(name for row in rows for name in row)

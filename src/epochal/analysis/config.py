@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
+from epochal.config.component import Component
 from epochal.config.section import Section
 
 _DEFAULT_RESAMPLES = 1000
@@ -34,6 +35,10 @@ class EvaluationConfig(Section):
         default=None,
         description="the positive one of two classes, put last wherever classes are in order; "
         "by default the last by name",
+    )
+    metrics: tuple[Component, ...] = Field(
+        default=(),
+        description="scores of your own: package.module:function of (predictions, targets); `as` renames one",
     )
     threshold: ThresholdConfig | None = Field(
         default=None, description="{rule: youden|f1|sensitivity, at: 0.9}; for two classes, or each label"

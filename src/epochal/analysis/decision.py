@@ -121,7 +121,7 @@ def scores_at(task: Task, predictions: Array, decided: Array | None, targets: Ar
 
     predictions, decided: [N, K], as ``Decision.decided`` has them; None for what ``Task.scores`` decides.
     """
-    scores = task.scores(predictions, targets)
+    scores = task.all_scores(predictions, targets)
     if decided is None:
         return scores
     of_decided = task.scores(decided, targets)

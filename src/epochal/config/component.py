@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from epochal.config.given import PREFIX, find_given
 from epochal.errors import ConfigError, Problem, did_you_mean
 
 
@@ -103,6 +104,8 @@ class Registry:
 
 def import_path(path: str, kind: str) -> Callable[..., Any]:
     """The callable at ``package.module:Name``; the working folder and its ``src`` are searched too."""
+    if path.startswith(PREFIX):
+        return find_given(path, kind)
     module_name, _, attribute = path.partition(":")
     if not (module_name and attribute) or module_name.startswith("."):
         raise ConfigError(Problem(f"'{path}' names no {kind}", mend="write 'package.module:Name'"))

@@ -151,6 +151,9 @@ class TrainingConfig(Section):
     checkpoint: CheckpointConfig = Field(
         default=CheckpointConfig(), description="{every: epoch}, '500 steps' or '10 minutes'"
     )
+    hooks: tuple[Component, ...] = Field(
+        default=(), description="package.module:Class of your own with after_step, after_epoch, or both"
+    )
     log_every: int = Field(
         default=50, ge=1, description="optimiser steps between lines of the loss of a step"
     )

@@ -31,9 +31,9 @@ class Freezing:
         self._head = classifier_parameters(model) if BACKBONE in config.freeze else set()
         self._total = sum(parameter.numel() for parameter in model.parameters())
         self._training: set[str] | None = None
-        self._check()
-        if not config.freeze:
+        if not config.freeze:  # then there is nothing to thaw
             return
+        self._check()
         if self._own and not self._trained(0):
             what = "every parameter of the model is frozen in the first epoch"
             raise ConfigError(Problem(what, "training.freeze", "leave the classifier out: freeze: backbone"))

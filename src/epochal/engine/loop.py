@@ -145,8 +145,10 @@ def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Mon
     }
     row |= {f"val/{name}": value for name, value in validation.overall.items()}
     row["train/lr"] = state.schedule.rate
-    if not math.isfinite(row["val/loss"]):
-        row.setdefault(monitor.name, math.nan)  # nothing but the loss is computed from such predictions
+    own = [f"val/{metric.name}" for metric in task.context.metrics]
+    if monitor.name in own or not math.isfinite(row["val/loss"]):
+        # undefined for these predictions; of some that are not finite nothing but the loss is computed
+        row.setdefault(monitor.name, math.nan)
     if monitor.name not in row:
         raise RunError(
             Problem(

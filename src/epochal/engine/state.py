@@ -131,7 +131,7 @@ class TrainState:
     def restore(self, tensors: dict[str, Tensor], values: dict[str, Any]) -> None:
         """Become the state that a checkpoint holds; RequestError where it is of another model."""
         state = unflatten(values, tensors)
-        _check_fit(state["model"], self.model)
+        check_fit(state["model"], self.model)
         _load(self.model, state["model"])
         if self.ema is not None and state["ema"] is not None:
             _load(self.ema.model, state["ema"])
@@ -149,7 +149,8 @@ class TrainState:
             _restore_generators(parts[rank]["generators"], self.device)
 
 
-def _check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:
+def check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:
+    """RequestError where weights are of another model."""
     own = model.state_dict()
     found = [f"{name} is missing" for name in own if name not in weights]
     found += [f"{name} is no longer there" for name in weights if name not in own]

@@ -21,6 +21,7 @@ from epochal.experiment.monitor import choose_monitor
 from epochal.losses.build import SINGLE_OUTPUT_LOSSES, build_loss
 from epochal.models.build import build_model
 from epochal.tasks.build import DEFAULT_LOSSES, build_task, task_class
+from epochal.tasks.metrics import build_metrics
 from epochal.tasks.task import Task, TaskContext
 
 _DEFAULT_MODELS = {
@@ -162,5 +163,6 @@ def task_context(
         criterion=criterion,
         single_output=single and len(names) == 2 and task_class(config.task).target == "class",
         target_shift=statistics.target_mean if standard else (0.0,) * values,
+        metrics=build_metrics(config.evaluation.metrics),
         target_scale=tuple(s or 1.0 for s in statistics.target_std) if standard else (1.0,) * values,
     )

@@ -11,12 +11,14 @@ from epochal.data import augment, prepare, split, transform
 from epochal.data.encode.encoding import check_encoder
 from epochal.engine.config import OptimizerConfig, SchedulerConfig
 from epochal.engine.optimizers import check_optimizer
+from epochal.engine.own_hooks import check_hook
 from epochal.engine.schedules import check_scheduler
 from epochal.errors import Problem
 from epochal.experiment.first_look import Check, Found, Written, by_signature, problems_of, source_of
 from epochal.losses.build import check_loss
 from epochal.models.build import check_model
 from epochal.tasks import build as tasks
+from epochal.tasks.metrics import check_metric
 
 
 def check_components(text: ConfigText) -> list[Problem]:
@@ -39,15 +41,18 @@ def _components(values: dict[str, Any]) -> Iterable[Written]:
         (("scheduler",), values.get("scheduler"), SchedulerConfig, check_scheduler),
     ]
     yield from (entry for entry in single if entry[1] is not None)
-    lists: tuple[tuple[str, Check], ...] = (
-        ("prepare", prepare.check_step),
-        ("augment", augment.check_step),
-        ("transform", transform.check_transform),
+    lists: tuple[tuple[str, str, Check], ...] = (
+        ("data", "prepare", prepare.check_step),
+        ("data", "augment", augment.check_step),
+        ("data", "transform", transform.check_transform),
+        ("evaluation", "metrics", check_metric),
+        ("training", "hooks", check_hook),
     )
-    for section, check in lists:
-        steps = data.get(section)
+    for section, key, check in lists:
+        part = values.get(section)
+        steps = part.get(key) if isinstance(part, dict) else None
         for position, step in enumerate(steps if isinstance(steps, list) else ()):
-            yield ("data", section, position), step, Component, check
+            yield (section, key, position), step, Component, check
 
 
 def _check_task(component: Component) -> Found:

@@ -158,4 +158,6 @@ def _make_paths_absolute(text: ConfigText) -> None:
                     component[key] = str(Path(component[key]).expanduser().absolute())
     model = text.values.get("model")
     if isinstance(model, dict) and isinstance(model.get("pretrained"), str):
+        if model["pretrained"].startswith("package:"):
+            return
         model["pretrained"] = str(Path(model["pretrained"]).expanduser().absolute())

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from epochal.data.batch import Batch
 from epochal.data.batches import Batches
-from epochal.data.manifest import TargetKind
+from epochal.data.manifest import Array, TargetKind
 from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
@@ -19,6 +19,7 @@ from epochal.experiment.testing import check_evaluation
 from epochal.experiment.whole_split import enough
 from epochal.losses.build import accepts_probabilities
 from epochal.losses.focal import FocalLoss, SigmoidFocalLoss
+from epochal.tasks.task import Task
 
 _ONE_OF_SEVERAL = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, FocalLoss)
 _YES_OR_NO = (nn.BCEWithLogitsLoss, nn.BCELoss, nn.SoftMarginLoss, SigmoidFocalLoss)
@@ -144,6 +145,7 @@ def _check_scores(experiment: Experiment, outputs: Tensor, targets: Tensor) -> N
         predictions = task.predict(outputs).cpu().numpy()
         predictions = np.resize(predictions, (len(truth), *predictions.shape[1:]))
         scores = task.scores(predictions, truth)
+        _check_metrics(task, predictions, truth)
         task.curves(predictions, truth)
         task.table(predictions, truth)
     except EpochalError:
@@ -151,13 +153,26 @@ def _check_scores(experiment: Experiment, outputs: Tensor, targets: Tensor) -> N
     except Exception as error:
         what = f"{experiment.config.task.name} fails on its first predictions: {describe(error)}"
         raise ConfigError(Problem(what, "task")) from error
-    known = [f"val/{name}" for name in ("loss", *scores.overall)]
+    own = [metric.name for metric in task.context.metrics]
+    known = [f"val/{name}" for name in ("loss", *scores.overall, *own)]
     known += [f"train/{name}" for name in ("loss", *running)]
     name = experiment.monitor.name
     if name not in known:
         near = did_you_mean(name, known)
         mend = near if near.startswith("did you") else "this run has " + ", ".join(known)
         raise ConfigError(Problem(f"there is no score '{name}' to follow", "training.monitor", mend))
+
+
+def _check_metrics(task: Task, predictions: Array, targets: Array) -> None:
+    """Each metric of the user's gives a number under a name of its own."""
+    for position, metric in enumerate(task.context.metrics):
+        try:
+            metric(predictions, targets)
+        except Exception as error:
+            shapes = f"predictions {list(predictions.shape)} and targets {list(targets.shape)}"
+            mend = "a metric gives a number, from arrays of NumPy"
+            what = f"{metric.name} fails on {shapes}: {describe(error)}"
+            raise ConfigError(Problem(what, f"evaluation.metrics.{position}", mend)) from error
 
 
 def _wrong_width(experiment: Experiment, name: str, width: tuple[int, ...]) -> Problem:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from epochal.config.component import Component, Registry, check_arguments
+from epochal.config.given import PREFIX
 from epochal.config.text import ConfigText
 from epochal.config.validate import validate
 from epochal.data.sources import SOURCES, SUPPLIED
@@ -40,6 +41,8 @@ def problems_of(text: ConfigText, components: Iterable[Written]) -> list[Problem
         try:
             component = kind.model_validate(value)
         except ValidationError:
+            continue
+        if component.name.startswith(PREFIX):  # an object that is there, and whole, or not needed
             continue
         try:
             found = check(component)

@@ -19,6 +19,9 @@ def choose_monitor(config: ExperimentConfig, task: Task) -> Monitor:
     if config.training.monitor_direction != "auto":
         return Monitor(name, config.training.monitor_direction)
     found = direction(name)
+    if found is None and any(name == f"val/{metric.name}" for metric in task.context.metrics):
+        what = f"whether '{name}' should grow or shrink is not known"
+        raise ConfigError(Problem(what, "training.monitor_direction", "set it to max or min"))
     if found is None:
         mend = did_you_mean(name, known) or "for a score of your own, set training.monitor_direction"
         raise ConfigError(

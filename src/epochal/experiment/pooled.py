@@ -105,7 +105,7 @@ def _pooled(
         write_text(folder.curve(kind, LABEL), curve.write_csv())
     chosen = _thresholds(task, [read_decision(fold.folder) for fold in folds])
     if chosen:
-        chosen["without_threshold"] = task.scores(predictions, targets).to_json()
+        chosen["without_threshold"] = task.all_scores(predictions, targets).to_json()
     return {"samples": len(table), **scores.to_json(), **found, **chosen}
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
 from epochal.analysis.decision import Decision
+from epochal.config.given import PREFIX
 from epochal.data.prepare import build_prepare
 from epochal.data.statistics import build_normalizer
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.engine.compute import choose_compute, choose_device
+from epochal.engine.state import check_fit
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in, task_context
 from epochal.experiment.config import ExperimentConfig, load_experiment
@@ -37,7 +41,7 @@ def load_run_config(run: Run, overrides: tuple[str, ...] = ()) -> ExperimentConf
 def task_of_run(config: ExperimentConfig, run: Run) -> Task:
     """The task of a run, without a loss: for predictions and scores."""
     facts = load_run_config(run).derived or {}
-    config = fill_in(config, facts["kind"])
+    config = fill_in(_without_objects(config), facts["kind"])
     return build_task(config.task, task_context(config, tuple(facts["names"]), load_statistics(run), None))
 
 
@@ -47,9 +51,10 @@ def read_decision(folder: RunFolder) -> Decision:
     return Decision.from_json(json.loads(path.read_text())) if path.exists() else Decision()
 
 
-def load_predictor(run: Run, device: str = "auto") -> Predictor:
+def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None) -> Predictor:
     """The best weights of a run with the preprocessing that they were trained with.
 
+    own: a model of the run's architecture, in place of what its config names; a copy gets the weights.
     Raises RequestError where the run has no best checkpoint yet.
     """
     if run.folds:
@@ -60,7 +65,7 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
         raise RequestError(Problem("the run has no best checkpoint", str(run.path), mend))
     config = load_run_config(run, (f"compute.device={device}",))
     facts: Mapping[str, Any] = config.derived or {}
-    config = fill_in(config, facts["kind"])
+    config = fill_in(_without_objects(config), facts["kind"])
     assert config.model is not None
     statistics = load_statistics(run)
     shape = tuple(facts["input_shape"])
@@ -71,13 +76,18 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
     encoding, beside = load_encodings(run)
     kind, model_shape = facts["kind"], tuple(facts.get("model_shape") or shape)
     told = model_facts(kind, model_shape, encoding, beside)
-    model = build_model(model_component, model_shape, task.outputs, seed=config.seed, facts=told)
+    model = (
+        copy.deepcopy(own)
+        if own is not None
+        else build_model(model_component, model_shape, task.outputs, seed=config.seed, facts=told)
+    )
     weights, _ = read_checkpoint(run.folder.best)
     compute = choose_compute(config.compute, facts)
     if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         model.eval()
         with torch.no_grad():
             model(torch.zeros(1, *model_shape))
+    check_fit(weights, model)
     model.load_state_dict(weights)
     prepare = build_prepare(config.data.prepare)
     return Predictor(
@@ -99,6 +109,12 @@ def load_predictor(run: Run, device: str = "auto") -> Predictor:
         beside=beside,
         decision=read_decision(run.folder),
     )
+
+
+def _without_objects(config: ExperimentConfig) -> ExperimentConfig:
+    """The configuration without metrics that were objects of the program that trained."""
+    kept = tuple(each for each in config.evaluation.metrics if not each.name.startswith(PREFIX))
+    return config.model_copy(update={"evaluation": config.evaluation.model_copy(update={"metrics": kept})})
 
 
 def _has_pretrained(config: ExperimentConfig) -> bool:

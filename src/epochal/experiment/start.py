@@ -22,7 +22,7 @@ def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainSt
     config, compute = experiment.config, experiment.compute
     ema = Ema(experiment.model, config.training.ema) if config.training.ema is not None else None
     if in_parts(experiment, processes):
-        if config.training.unfreeze:
+        if config.training.freeze and config.training.unfreeze:
             what = "a model in parts (fsdp) can't begin to train weights that were frozen"
             raise ConfigError(Problem(what, "training.unfreeze", "use compute.strategy=ddp"))
         shard(experiment.model, compute.device, processes.count)

@@ -19,6 +19,7 @@ from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interruption
 from epochal.engine.loop import Hook, fit
 from epochal.engine.memory import memory_advice, out_of_memory
+from epochal.engine.own_hooks import build_hooks
 from epochal.engine.processes import lost_connection
 from epochal.engine.recovery import Recovery
 from epochal.engine.sharding import is_sharded
@@ -84,6 +85,7 @@ def train_in(
                 hooks.append(stack.enter_context(board))
             if profile:
                 hooks.append(stack.enter_context(ProfileHook(experiment, folder, clock)))
+            hooks += build_hooks(training.hooks)
         hooks.append(checkpoints)  # last, so that a checkpoint stands for a step that is wholly recorded
         names = experiment.data.source.manifest.filenames.__getitem__
         recovery = Recovery(training.on_nan, experiment.task, experiment.compute.autocast, names, restore)

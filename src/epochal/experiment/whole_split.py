@@ -73,6 +73,10 @@ class WholeSplit(Task):
         """Of the whole split."""
         return self._task.scores(self._repeated(predictions), self._truth)
 
+    def all_scores(self, predictions: Array, targets: Array) -> Scores:  # noqa: ARG002 (a task's signature)
+        """Of the whole split."""
+        return self._task.all_scores(self._repeated(predictions), self._truth)
+
     def curves(self, predictions: Array, targets: Array) -> dict[str, pl.DataFrame]:  # noqa: ARG002
         """Of the whole split."""
         return self._task.curves(self._repeated(predictions), self._truth)

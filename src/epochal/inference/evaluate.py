@@ -68,6 +68,6 @@ def score(task: Task, outputs: Tensor, targets: Tensor, samples: Tensor) -> Outc
         predictions = task.predict(outputs)
     values: Array = predictions.cpu().numpy()
     truth: Array = targets.cpu().numpy()
-    scores = task.scores(values, truth) if np.isfinite(values).all() else Scores({}, {})
+    scores = task.all_scores(values, truth) if np.isfinite(values).all() else Scores({}, {})
     overall = {"loss": loss, **scores.overall}
     return Outcome(samples.cpu().numpy(), values, truth, Scores(overall, scores.per_class))

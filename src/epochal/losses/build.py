@@ -166,6 +166,8 @@ def _weights(name: str, key: str, values: list[float] | tuple[float, ...], outpu
 
 
 def _construct(name: str, function: Callable[..., Any], arguments: dict[str, Any]) -> nn.Module:
+    if isinstance(function, nn.Module):
+        return function
     if not inspect.isclass(function):
         return FunctionLoss(function, arguments)
     try:

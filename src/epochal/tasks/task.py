@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from epochal.data.batch import Batch
 from epochal.data.manifest import Array, TargetKind
+from epochal.tasks.metrics import Metric
 from epochal.tasks.scores import Scores
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
@@ -27,6 +29,7 @@ class TaskContext:
     single_output: the loss takes one logit for two classes.
     target_shift, target_scale: of each target column: what outputs are multiplied by and shifted with to
         give values in the units of the data (0 and 1 without ``normalize_target``).
+    metrics: scores of the user's own, beside the task's.
     """
 
     names: tuple[str, ...]
@@ -34,6 +37,7 @@ class TaskContext:
     single_output: bool = False
     target_shift: tuple[float, ...] = ()
     target_scale: tuple[float, ...] = ()
+    metrics: tuple[Metric, ...] = ()
 
 
 class Task(ABC):
@@ -83,6 +87,16 @@ class Task(ABC):
     @abstractmethod
     def scores(self, predictions: Array, targets: Array) -> Scores:
         """Every score of these predictions; the loss is added by the caller."""
+
+    def all_scores(self, predictions: Array, targets: Array) -> Scores:
+        """``scores`` and ``metrics``."""
+        scores, own = self.scores(predictions, targets), self.metrics(predictions, targets)
+        return Scores({**scores.overall, **own.overall}, scores.per_class)
+
+    def metrics(self, predictions: Array, targets: Array) -> Scores:
+        """The metrics that the configuration names; one that is not finite is absent."""
+        values = {metric.name: metric(predictions, targets) for metric in self.context.metrics}
+        return Scores({name: value for name, value in values.items() if math.isfinite(value)})
 
     @abstractmethod
     def curves(self, predictions: Array, targets: Array) -> dict[str, pl.DataFrame]:

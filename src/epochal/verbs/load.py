@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from epochal.experiment.restore import load_predictor
 from epochal.inference.predict import Predictor
 from epochal.run.catalog import find_run
 from epochal.run.run import Run
 
 
-def load(run: str | Path | Run, *, runs: str | Path = "runs", device: str = "auto") -> Predictor:
+def load(
+    run: str | Path | Run, *, runs: str | Path = "runs", device: str = "auto", model: nn.Module | None = None
+) -> Predictor:
     """The best weights of a run, as a plain ``nn.Module`` with its preprocessing beside it.
 
+    model: one of the run's architecture, for a run of ``epochal.fit``, which can't make it anew; a copy of it
+        gets the weights.
     Raises RequestError where there is no such run or it has no best checkpoint yet.
     """
-    return load_predictor(find_run(run, Path(runs)), device)
+    return load_predictor(find_run(run, Path(runs)), device, model)

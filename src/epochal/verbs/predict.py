@@ -29,6 +29,7 @@ def predict(
     output: str | Path | None = None,
     runs: str | Path = "runs",
     device: str = "auto",
+    model: nn.Module | None = None,
     batch_size: int = 128,
     quiet: bool = False,
 ) -> pl.DataFrame:
@@ -39,7 +40,7 @@ def predict(
 
     inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
     out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
-    write the table to.
+    write the table to. model: as ``epochal.load`` takes it.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
     sample. Raises RequestError or DataError for what can't be read or does not fit the model.
@@ -50,7 +51,7 @@ def predict(
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         found = find_run(run, Path(runs))
-        predictors = [load_predictor(each, device) for each in found.folds or [found]]
+        predictors = [load_predictor(each, device, model) for each in found.folds or [found]]
         predictor = predictors[0]
         opened = _open(inputs, predictor)
         with console.progress("predicting", len(opened) * len(predictors)) as advance:

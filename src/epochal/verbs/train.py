@@ -86,12 +86,8 @@ def train(
             "quiet": quiet,
         }
         return launch(Order(config, overrides, options), loaded.compute.processes)
-    keep_freed_memory()
-    try:
-        place = None if folder is None else RunFolder(Path(folder))
-        return _run(loaded, text, _Request(command, resume, again, preflight, profile, place, quiet))
-    finally:
-        give_back_memory()
+    place = None if folder is None else RunFolder(Path(folder))
+    return train_loaded(loaded, text, Request(command, resume, again, preflight, profile, place, quiet))
 
 
 def _config_of(resume: bool | str | Path) -> tuple[Path, Path]:
@@ -115,7 +111,7 @@ def _command(
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """The arguments of ``train`` beside the configuration; command: see ``_command``."""
 
     command: tuple[str, ...] | None
@@ -140,8 +136,17 @@ class _Request:
         return f"{folder.path} goes on with: {command}"
 
 
-def _run(loaded: ExperimentConfig, text: ConfigText, request: _Request) -> Run:
-    """What ``train`` does in one process, with all that it needs let go of at the end."""
+def train_loaded(loaded: ExperimentConfig, text: ConfigText, request: Request) -> Run:
+    """What ``train`` does in one process with a configuration that is read."""
+    keep_freed_memory()
+    try:
+        return _run(loaded, text, request)
+    finally:
+        give_back_memory()
+
+
+def _run(loaded: ExperimentConfig, text: ConfigText, request: Request) -> Run:
+    """The same, with all that it needs let go of at the end."""
     began = time.time()
     with ExitStack() as stack:
         stack.enter_context(ignoring(signal.SIGUSR1))  # there is nothing to save yet

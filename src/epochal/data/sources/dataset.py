@@ -86,11 +86,12 @@ class _Items:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{where} failed: {type(error).__name__}: {error}"
             raise DataError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
-        inputs, target = _pair(item, where)
+        inputs, target = pair_of(item, where)
         return *_converted(inputs, where), target
 
 
-def _pair(item: Any, where: str) -> tuple[Any, Any]:
+def pair_of(item: Any, where: str) -> tuple[Any, Any]:
+    """Input and target of a Dataset's item; DataError where it is none of the forms that are understood."""
     if isinstance(item, Mapping):
         found = [next((item[key] for key in keys if key in item), None) for keys in _KEYS]
         if found[0] is None or found[1] is None:

@@ -19,10 +19,18 @@ from epochal.errors import DataError, Problem
 _NAME = re.compile(r"(train|t10k)-(images[-.]idx3|labels[-.]idx1)-ubyte(\.gz)?")
 
 
-def idx(root: str | Path, *, names: list[str] | None = None, target_kind: TargetKind) -> Source:
+def idx(
+    root: str | Path,
+    *,
+    names: list[str] | None = None,
+    train_per_class: int | None = None,
+    test_per_class: int | None = None,
+    target_kind: TargetKind,
+) -> Source:
     """``train-images-idx3-ubyte`` and its three companions under ``root``; ``t10k`` files are the test split.
 
-    Images are uint8, 1×H×W. names: of the classes 0, 1, ...; by default their numbers.
+    Images are uint8, 1×H×W. names: of the classes 0, 1, ...; by default their numbers. train_per_class,
+    test_per_class: only the first so many images of each class.
     Raises DataError where files are missing, broken or do not fit each other.
     """
     expect_kind("class", target_kind=target_kind, source="idx")
@@ -43,6 +51,10 @@ def idx(root: str | Path, *, names: list[str] | None = None, target_kind: Target
         if len(pixels) != len(classes) or pixels.shape[1:] != images[0].shape[1:]:
             what = f"{len(pixels)} images of {pixels.shape[1:]} with {len(classes)} labels"
             raise DataError(Problem(what, where=str(files[part + "images"]), mend="copy the files again"))
+    for position, most in enumerate((train_per_class, test_per_class)[: len(parts)]):
+        if most is not None:
+            kept = _first_of_each(labels[position], most)
+            images[position], labels[position] = images[position][kept], labels[position][kept]
     samples = np.concatenate(images)[:, None]
     targets = np.concatenate(labels).astype(np.int64)
     count = int(targets.max()) + 1
@@ -57,6 +69,11 @@ def idx(root: str | Path, *, names: list[str] | None = None, target_kind: Target
         splits=pl.Series("SPLIT", ["train"] * len(images[0]) + ["test"] * (len(samples) - len(images[0]))),
     )
     return Source(manifest, "image", samples.__getitem__, digest_arrays(manifest, samples), array=samples)
+
+
+def _first_of_each(classes: Array, most: int) -> Array:
+    """The rows of the first ``most`` samples of each class, ascending."""
+    return np.sort(np.concatenate([np.flatnonzero(classes == each)[:most] for each in np.unique(classes)]))
 
 
 def _candidates(base: Path) -> list[tuple[Path, re.Match[str]]]:
