@@ -44,6 +44,7 @@ def test_recipes_are_listed_with_what_they_are(tmp_path: Path) -> None:
         "digits",
         "fashion_mnist",
         "linear",
+        "transfer",
     ]
     assert all(len(line) > 40 for line in listed)
 

@@ -107,6 +107,20 @@ def test_sharded_weights_train_alike_and_one_process_goes_on_with_them(here: Pat
     _assert_alike(run, alone)
 
 
+def test_what_is_thawed_trains_on_the_gradients_of_all(here: Path) -> None:
+    thaw = ("training.freeze=features.*", "training.unfreeze={2: features.*2.*}", "training.epochs=3")
+    found = []
+    for count in (1, 2):
+        shell = Shell(here / str(count))
+        shell.write("several.yaml", CONFIG)
+        _train(shell, *thaw, f"compute.processes={count}")
+        found.append(shell.only_run("several"))
+    _assert_alike(*found)
+    shell.write("several.yaml", CONFIG)
+    said = _train(shell, *thaw, "compute.processes=2", "compute.strategy=fsdp", code=2)
+    assert "a model in parts (fsdp) can't begin to train weights that were frozen" in said
+
+
 def test_when_one_process_is_killed_all_end_and_resuming_is_exact(here: Path, together: Path) -> None:
     shell = Shell(here)
     shell.write("several.yaml", CONFIG)

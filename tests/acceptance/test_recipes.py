@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,3 +43,27 @@ def test_fashion_mnist(here: Path) -> None:
     run = epochal.train("fashion_mnist", *PLAIN, quiet=True)
     assert len(run.epochs) <= 10
     assert run.metrics["test/accuracy"] >= 0.91
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_transfer_is_well_ahead_of_the_same_network_from_scratch(here: Path) -> None:
+    transferred = epochal.train("transfer", *PLAIN, quiet=True)
+    scratch = ("model.pretrained=false", "training.freeze=[]", "optimizer.backbone_lr=null")
+    alone = epochal.train("transfer", *PLAIN, *scratch, quiet=True)
+    assert transferred.metrics["test/accuracy"] >= 0.75
+    intervals = [
+        json.loads(run.folder.scores("test").read_text())["intervals"]["accuracy"]
+        for run in (transferred, alone)
+    ]
+    assert intervals[0][0] > intervals[1][1] + 0.1
+
+
+@pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_transfer_begins_with_the_classifier(here: Path) -> None:
+    few = ("data.source.train_per_class=4", "data.source.test_per_class=2", "data.prepare=[]")
+    settings = ("training.epochs=2", "training.unfreeze={2: all}", "compute.tune=false")
+    run = epochal.train("transfer", *PLAIN, *few, *settings, preflight=False, quiet=True)
+    said = run.folder.log.read_text()
+    assert "12,810 of 3,383,242 parameters train from epoch 1 on" in said
+    assert "3,383,242 of 3,383,242 parameters train from epoch 2 on" in said

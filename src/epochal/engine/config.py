@@ -126,7 +126,7 @@ class TrainingConfig(Section):
     )
     freeze: Patterns = Field(
         default=(),
-        description="weights that don't train: backbone (all but the classifier), or patterns: ['features.*']",
+        description="weights that don't train: backbone (all but the classifier), or ['features.*', ...]",
     )
     unfreeze: dict[Annotated[int, Field(ge=2)], Patterns] = Field(
         default={}, description="{3: 'features.7.*', 5: all}: what trains again from which epoch on"

@@ -80,7 +80,7 @@ class TrainState:
         return self.ema.model if self.ema is not None else self.model
 
     def enter_epoch(self, epoch: int) -> str:
-        """Training mode, with the weights frozen that the epoch, counted from 0, asks for; what is new of it."""
+        """Training mode, frozen as the epoch, counted from 0, asks for; in words what is new."""
         if self.freezing is None:
             self.model.train()
             return ""

@@ -17,8 +17,8 @@ from epochal.console import log
 from epochal.data.batch import Batch
 from epochal.data.batches import Batches
 from epochal.data.foreign import forked_generators
-from epochal.engine.memory import available_memory, memory_advice, out_of_memory
 from epochal.engine.freezing import Freezing
+from epochal.engine.memory import available_memory, memory_advice, out_of_memory
 from epochal.engine.optimizers import build_optimizer, plain_step
 from epochal.errors import ConfigError, EpochalError, Problem
 from epochal.experiment.assemble import Experiment

@@ -30,8 +30,8 @@ class Samples:
     """What a run predicted for the samples of one split, in the order of their INDEX.
 
     keys: INDEX, FILENAME and the columns of the target, as text. predictions, targets: [N, ...], as
-    ``Task.all_scores`` takes them. decided: as ``scores_at`` takes it. groups: of each sample as text [N], None
-    where the run wrote none down. cache: the scores of resamples that were computed already.
+    ``Task.all_scores`` takes them. decided: as ``scores_at`` takes it. groups: of each sample as text
+    [N], None where the run wrote none down. cache: the scores of resamples that were computed already.
     """
 
     keys: pl.DataFrame

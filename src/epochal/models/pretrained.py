@@ -131,9 +131,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> LoadReport:
 
     Prefixes that wrappers leave (``module.``, ``_orig_mod.``, ``model.``) are ignored where that helps. Where
     no name is in both, tensors belong together by their order, if all of them fit one by one. The first
-    convolution is fitted to the model's number of input channels. An output layer of another width starts from
-    zero: random weights on features that are trained already would have to be unlearnt (Kolesnikov et al., Big
-    Transfer, 2020). RequestError where nothing fits.
+    convolution is fitted to the model's number of input channels. An output layer of another width starts
+    from zero: random weights on features that are trained already would have to be unlearnt (Kolesnikov et
+    al., Big Transfer, 2020). RequestError where nothing fits.
     """
     own = model.state_dict()
     weights = _match_names(weights, own)

@@ -123,8 +123,10 @@ def _task(targets: Any, loss: Any) -> str:
     if shown in _YES_OR_NO:
         return "multilabel"
     if kind in "bui":
-        return "multilabel" if several and targets.ndim != 1 and bool(np.isin(targets, (0, 1)).all()) else (
-            "classification"
+        return (
+            "multilabel"
+            if several and targets.ndim != 1 and bool(np.isin(targets, (0, 1)).all())
+            else ("classification")
         )
     return "classification" if kind == "U" else "regression"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
+from torch import nn
 
 from epochal.analysis.decision import Decision
 from epochal.console import Console, log

@@ -77,3 +77,11 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
         idx(tmp_path / "gone", target_kind="class")
     with pytest.raises(ConfigError, match="task: classification"):
         idx(tmp_path, target_kind="labels")
+
+
+def test_a_few_of_each_class(tmp_path: Path) -> None:
+    _write_all(tmp_path)
+    source = idx(tmp_path, train_per_class=1, test_per_class=1, target_kind="class")
+    assert source.array is not None
+    np.testing.assert_array_equal(source.array, IMAGES[[0, 1, 2, 4, 5], None])
+    assert source.manifest.targets.tolist() == [2, 0, 1, 0, 2]

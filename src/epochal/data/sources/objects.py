@@ -48,9 +48,9 @@ def first_target(dataset: Dataset[Any], name: str) -> Array:
 def from_objects(parts: Mapping[str, Dataset[Any]], target_kind: TargetKind) -> Source:
     """The samples of Datasets by their split, as one source that comes with this split.
 
-    Pairs of tensors stay as they are: [N, F] floats are vectors, [N, C, H, W] images where C is 1, 3 or 4, and
-    anything else, token numbers say, a tensor. Classes that are integers mean what they mean to a loss: index k
-    is class k, whether or not every class below it occurs.
+    Pairs of tensors stay as they are: [N, F] floats are vectors, [N, C, H, W] images where C is 1, 3 or 4,
+    and anything else, token numbers say, a tensor. Classes that are integers mean what they mean to a loss:
+    index k is class k, whether or not every class below it occurs.
     """
     if all(_is_pair(part) for part in parts.values()):
         tensors = [part.tensors for part in parts.values()]  # type: ignore[attr-defined]
@@ -61,9 +61,7 @@ def from_objects(parts: Mapping[str, Dataset[Any]], target_kind: TargetKind) -> 
         found, names = array_targets(targets, target_kind, "target", "the data")
         filenames = pl.Series("FILENAME", [str(row) for row in range(len(samples))])
         manifest = Manifest(filenames, found, target_kind, names)
-        source = Source(
-            manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples
-        )
+        source = Source(manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples)
     else:
         joined: Any = ConcatDataset(parts.values())
         first = next(iter(parts.values()))
