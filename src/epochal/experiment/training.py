@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
+from epochal.config.given import PREFIX
 from epochal.console import Console, log
 from epochal.data.draws import key_integer
 from epochal.engine.checkpoint import read_newest
@@ -69,8 +70,9 @@ def train_in(
         restore = partial(_restore, state, folder, writer)
         resumed = restore()
         checkpoints = CheckpointHook(writer, monitor, training.checkpoint, interruption)
-        if not resumed and training.on_nan == "restore":
-            checkpoints.order(state)  # what the first epoch goes back to
+        passed = experiment.config.model is not None and experiment.config.model.name.startswith(PREFIX)
+        if not resumed and (training.on_nan == "restore" or passed):
+            checkpoints.order(state)  # what the first epoch goes back to; no seed makes a passed model anew
         if experiment.config.compute.compile:
             state.model.compile()
         if processes.count > 1:
@@ -149,7 +151,7 @@ def _written(
         if writer is not None:
             writer.wait()
         raise
-    except Exception:
+    except BaseException:  # a notebook goes on after KeyboardInterrupt, maybe with this run
         with suppress(Exception):  # the first error is the one to tell
             if writer is not None:
                 writer.wait()

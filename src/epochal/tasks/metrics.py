@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from epochal.config.component import Component, check_arguments, import_path
 from epochal.data.manifest import Array
@@ -41,7 +42,8 @@ def build_metrics(components: Sequence[Component]) -> tuple[Metric, ...]:
         if name in DIRECTIONS or any(name == metric.name for metric in metrics):
             mend = f"give this one another: {{name: {component.name!r}, as: ...}}"
             raise ConfigError(Problem(f"two scores are called '{name}'", "evaluation.metrics", mend))
-        ready = function(**arguments) if inspect.isclass(function) else partial(function, **arguments)
+        is_class = inspect.isclass(function)
+        ready: Any = function(**arguments) if is_class else partial(function, **arguments)
         metrics.append(Metric(name, ready))
     return tuple(metrics)
 
