@@ -12,8 +12,8 @@ import polars as pl
 Kind = Literal["image", "vector", "tensor", "series", "text"]
 """What a sample is: C×H×W, F features, an array of any shape, C channels over T steps, or token ids."""
 
-TargetKind = Literal["class", "labels", "value"]
-"""What a target is: one class of several, any of several labels, or real values."""
+TargetKind = Literal["class", "labels", "value", "none"]
+"""What a target is: one class of several, any of several labels, real values; or there is none."""
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +31,7 @@ class Manifest:
     filenames: N strings, unique; the path relative to the source's root with forward slashes, or the
         row's number as text where samples are not files.
     targets: by ``target_kind``: ``class`` int64 [N], indices into ``names``; ``labels`` uint8 [N, L],
-        0 or 1 a label; ``value`` float32 [N, T].
+        0 or 1 a label; ``value`` float32 [N, T]; ``none`` float32 [N, 0].
     names: class names, label names, or target column names.
     groups: N strings (patient, site, ...), or None.
     splits: N strings of ``train``, ``val``, ``test`` given with the data, or None.

@@ -142,7 +142,7 @@ def _balance(
     function: Callable[..., Any], key: str, targets: Array, target_kind: TargetKind, classes: int
 ) -> Tensor:
     """The tensor for an argument that is ``balanced``."""
-    if target_kind == "value":
+    if target_kind in ("value", "none"):
         mend = "write numbers, or leave it out"
         raise ConfigError(Problem("'balanced' needs classes or labels to count", f"loss.{key}", mend))
     if key == "weight" and function in (nn.BCEWithLogitsLoss, nn.BCELoss):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import traceback
+from dataclasses import replace
 from typing import Any
 
 from epochal.config.component import Component, Registry
 from epochal.data.manifest import Source, TargetKind
 from epochal.data.sources.draft import Draft
+from epochal.data.sources.targets import no_targets
 from epochal.errors import ConfigError, EpochalError, Problem
 
 _HERE = "epochal.data.sources"
@@ -36,6 +38,8 @@ SUPPLIED = ("target_kind",)
 def build_source(component: Component, target_kind: TargetKind) -> Source:
     """The source that a component names; a Dataset of the user's is wrapped.
 
+    Where the task needs no targets (``none``), those that a source has are left out.
+
     Raises DataError, with all that is wrong in the data, and ConfigError where the name means no source.
     """
     found = open_source(component, target_kind)
@@ -58,6 +62,8 @@ def open_source(component: Component, target_kind: TargetKind) -> Source | Draft
         frame = traceback.extract_tb(error.__traceback__)[-1]
         what = f"{component.name} failed: {type(error).__name__}: {error}"
         raise ConfigError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
+    if isinstance(result, Source) and target_kind == "none":
+        return _without_targets(result)
     if isinstance(result, Source | Draft):
         return result
     if hasattr(result, "__getitem__") and hasattr(result, "__len__"):
@@ -67,6 +73,12 @@ def open_source(component: Component, target_kind: TargetKind) -> Source | Draft
     what = f"'{component.name}' gives a {type(result).__name__}, which is no map-style Dataset"
     mend = "it needs __len__ and __getitem__, whose items are (input, target) or a dict"
     raise ConfigError(Problem(what, where="data.source", mend=mend))
+
+
+def _without_targets(source: Source) -> Source:
+    manifest = source.manifest
+    targets = no_targets(len(manifest))
+    return replace(source, manifest=replace(manifest, targets=targets, target_kind="none", names=()))
 
 
 def _parameters(function: Any) -> set[str]:

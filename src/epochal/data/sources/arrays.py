@@ -14,7 +14,7 @@ from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.draft import Draft, RowProblems
-from epochal.data.sources.targets import array_targets, wrong_targets
+from epochal.data.sources.targets import array_targets, no_targets, wrong_targets
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import ConfigError, DataError, Problem, did_you_mean
 
@@ -34,12 +34,13 @@ def arrays(
 
     input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
         C is 1, 3 or 4; anything else stays a tensor.
-    target: classes [N], labels of 0 and 1 [N, L], or values [N] or [N, T].
+    target: classes [N], labels of 0 and 1 [N, L], or values [N] or [N, T]; a task without targets reads none.
     split, group: keys of arrays [N], of train, val or test, and of what must not straddle splits.
     Raises DataError where keys or shapes are wrong; what is wrong with rows is told by the draft.
     """
     location = Path(path).expanduser()
-    found = _load(location, [input, target, *(key for key in (split, group) if key)], target)
+    keys = [input] if target_kind == "none" else [input, target]
+    found = _load(location, [*keys, *(key for key in (split, group) if key)], target, len(keys))
     where = str(location)
     count = len(found[input]) if found[input].ndim else 0
     if count == 0:
@@ -54,7 +55,7 @@ def arrays(
     parts = _Parts(
         where=where,
         inputs=found[input],
-        targets=found[target],
+        targets=found[target] if target_kind != "none" else no_targets(count),
         name=Path(target).stem,
         splits=found[split] if split else None,
         groups=found[group] if group else None,
@@ -149,8 +150,11 @@ def load_array(path: Path, key: str | None = None) -> Array:
         raise DataError(Problem(f"can't be read: {error}", where=str(path), mend=mend)) from error
 
 
-def _load(path: Path, keys: list[str], target: str) -> dict[str, Array]:
-    """The arrays by key; of an .npy file, the file itself and the file named as the target."""
+def _load(path: Path, keys: list[str], target: str, main: int) -> dict[str, Array]:
+    """The arrays by key; of an .npy file, the file itself and the file named as the target.
+
+    main: of the keys, those of inputs and targets.
+    """
     if path.suffix.lower() == ".npz":
         problems: list[Problem] = []
         found = {}
@@ -167,11 +171,13 @@ def _load(path: Path, keys: list[str], target: str) -> dict[str, Array]:
         raise DataError(
             Problem(f"arrays are not read from '{path.suffix}' files", str(path), "use .npz or .npy")
         )
-    if len(keys) > 2:
+    if len(keys) > main:
         mend = "put all arrays into one .npz file"
         raise ConfigError(
             Problem("'split' and 'group' are keys of an .npz file", where="data.source", mend=mend)
         )
+    if main == 1:
+        return {keys[0]: load_array(path)}
     if Path(target).suffix.lower() != ".npy":
         mend = "give the path of the .npy file of targets as 'target'"
         raise ConfigError(Problem(f"'{target}' is no .npy file", where="data.source.target", mend=mend))

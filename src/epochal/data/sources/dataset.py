@@ -33,6 +33,8 @@ _KEPT_BYTES = 1 << 30
 def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
     """A map-style Dataset, whose items are (input, target) or a dict, as a source.
 
+    Where the task needs no targets, items may be inputs alone.
+
     Inputs are tensors, arrays, PIL images or numbers: three dimensions with 1, 3 or 4 channels are an
     image, one or none a vector, others a tensor. ``classes`` and ``groups`` of the Dataset are used where
     it has them.
@@ -40,7 +42,7 @@ def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
     or draw from a global generator; then ``item`` is set and no sample is kept.
     name: of the Dataset, for messages. Raises DataError naming the items that are wrong.
     """
-    items = _Items(dataset, name)
+    items = _Items(dataset, name, labelled=target_kind != "none")
     count = len(dataset)
     if count == 0:
         raise DataError(Problem("the Dataset is empty", where=name))
@@ -70,6 +72,7 @@ class _Items:
 
     dataset: Any
     name: str
+    labelled: bool
 
     def __call__(self, row: int) -> tuple[Array, Any]:
         _, sample, target = self.read(row)
@@ -86,7 +89,7 @@ class _Items:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             what = f"{where} failed: {type(error).__name__}: {error}"
             raise DataError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
-        inputs, target = pair_of(item, where)
+        inputs, target = pair_of(item, where) if self.labelled else (_input(item, where), None)
         return *_converted(inputs, where), target
 
 
@@ -102,6 +105,17 @@ def pair_of(item: Any, where: str) -> tuple[Any, Any]:
         return item[0], item[1]
     held = f" of {len(item)}" if isinstance(item, tuple | list) else ""
     raise DataError(Problem(f"is a {type(item).__name__}{held}", where=where, mend=_EXPECTED))
+
+
+def _input(item: Any, where: str) -> Any:
+    """The input of an item that may have a target or none."""
+    if isinstance(item, Mapping):
+        found = [item[key] for key in _KEYS[0] if key in item]
+        if not found:
+            shown = ", ".join(str(key) for key in item)
+            raise DataError(Problem(f"is a dict of {shown}", where=where, mend="return a dict with input"))
+        return found[0]
+    return item[0] if isinstance(item, tuple | list) and item else item
 
 
 def _converted(value: Any, where: str) -> tuple[Kind, Array]:

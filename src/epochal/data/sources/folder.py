@@ -16,7 +16,7 @@ from epochal.data.manifest import Array, Manifest, Source, TargetKind
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_files
 from epochal.data.sources.draft import Draft, RowProblems
-from epochal.data.sources.targets import expect_kind
+from epochal.data.sources.targets import expect_kind, no_targets
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import DataError, Problem
 
@@ -38,6 +38,7 @@ def folder(root: str | Path, *, channels: Channels = "auto", target_kind: Target
     Where all subfolders are called train, val (valid, validation) or test and hold folders themselves,
     they are splits, and the classes come one level below. Hidden files and files of other kinds are
     left out. channels: ``auto`` is 1 where every file is gray, else 3.
+    Where the task needs no targets, subfolders name nothing but the splits.
     Raises DataError where the folder is missing or empty; a class without an image is told by the draft.
     """
     mend = "use the source table, whose columns hold any kind of target"
@@ -50,36 +51,39 @@ def folder(root: str | Path, *, channels: Channels = "auto", target_kind: Target
             )
         raise DataError(missing_path(base.resolve(), "folder"))
     filenames = visible_files(base)
-    is_split = _is_split(filenames)
+    labelled = target_kind != "none"
+    is_split = _is_split(filenames, labelled)
     places = [_place(filename, is_split) for filename in filenames]
     samples = [place for place in places if is_image(place.filename)]
     if not samples:
         others = _endings(place.filename for place in places)
         what = "there is no image in this folder" + (f", only {others}" if others else "")
-        raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
+        raise DataError(Problem(what, where=str(base), mend=_LAYOUT if labelled else "add images"))
     paths = [str(base / place.filename) for place in samples]
     return Draft(
         filenames=pl.Series("FILENAME", [place.filename for place in samples]),
         place=paths.__getitem__,
-        build=lambda rows: _source(base, [samples[row] for row in rows.tolist()], channels),
-        problems=lambda rows: _problems(samples, paths, rows),
-        empty=tuple(_empty_classes(base, places, samples, is_split)),
+        build=lambda rows: _source(base, [samples[row] for row in rows.tolist()], channels, labelled),
+        problems=lambda rows: _problems(samples, paths, rows, labelled),
+        empty=tuple(_empty_classes(base, places, samples, is_split)) if labelled else (),
     )
 
 
-def _source(base: Path, samples: Sequence[_Place], channels: Channels) -> Source:
+def _source(base: Path, samples: Sequence[_Place], channels: Channels, labelled: bool) -> Source:
     paths = [str(base / place.filename) for place in samples]
-    wrong = _problems(samples, paths, np.arange(len(samples)))
+    wrong = _problems(samples, paths, np.arange(len(samples)), labelled)
     raise_problems([problem for found in wrong.values() for _, problem in found])
-    names = tuple(sorted({place.label for place in samples}))
-    if len(names) < 2:
+    names = tuple(sorted({place.label for place in samples})) if labelled else ()
+    if labelled and len(names) < 2:
         what = f"there is one class only, '{names[0]}'"
         raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
     index = {name: number for number, name in enumerate(names)}
     manifest = Manifest(
         filenames=pl.Series("FILENAME", [place.filename for place in samples]),
-        targets=pl.Series([index[place.label] for place in samples], dtype=pl.Int64).to_numpy().copy(),
-        target_kind="class",
+        targets=pl.Series([index[place.label] for place in samples], dtype=pl.Int64).to_numpy().copy()
+        if labelled
+        else no_targets(len(samples)),
+        target_kind="class" if labelled else "none",
         names=names,
         splits=pl.Series("SPLIT", [place.split for place in samples]) if samples[0].split else None,
     )
@@ -87,11 +91,11 @@ def _source(base: Path, samples: Sequence[_Place], channels: Channels) -> Source
     return Source(manifest, kind="image", read=read, digest=digest_files(manifest, paths))
 
 
-def _is_split(filenames: Sequence[str]) -> bool:
-    """Whether the first folders are splits and not classes."""
+def _is_split(filenames: Sequence[str], labelled: bool) -> bool:
+    """Whether the first folders are splits and not classes; labelled: there are classes below them."""
     parts = [filename.split("/") for filename in filenames]
     splits = {SPLIT_WORDS.get(part[0].lower()) for part in parts}
-    in_split_itself = any(len(part) == 2 and is_image(part[1]) for part in parts)
+    in_split_itself = labelled and any(len(part) == 2 and is_image(part[1]) for part in parts)
     return "train" in splits and None not in splits and not in_split_itself
 
 
@@ -109,12 +113,12 @@ def _class_folders(base: Path, is_split: bool) -> dict[str, Path]:
     return {entry.name: entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
 
 
-def _problems(samples: Sequence[_Place], paths: Sequence[str], rows: Array) -> RowProblems:
+def _problems(samples: Sequence[_Place], paths: Sequence[str], rows: Array, labelled: bool) -> RowProblems:
     mend = f"move it, or leave it out: {_LAYOUT}"
     outside = [
         (row, Problem("this image lies in no class folder", where=paths[row], mend=mend))
         for row in rows.tolist()
-        if not samples[row].label
+        if labelled and not samples[row].label
     ]
     # a link to nothing is listed as a file
     gone = [

@@ -17,7 +17,7 @@ from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.problems import raise_problems
 from epochal.data.sources.digest import digest_arrays, digest_files
 from epochal.data.sources.draft import Draft, RowProblems
-from epochal.data.sources.targets import class_targets, sort_names
+from epochal.data.sources.targets import class_targets, no_targets, sort_names
 from epochal.data.tables import (
     Table,
     content,
@@ -39,7 +39,7 @@ def table(
     path: str | Path,
     *,
     file: str | None = None,
-    target: str | list[str],
+    target: str | list[str] | None = None,
     features: list[str] | None = None,
     group: str | None = None,
     split: str | None = None,
@@ -53,10 +53,14 @@ def table(
     file: the column of image paths below ``root`` (by default the table's folder); without it a sample is
         the vector of ``features``, by default every numeric column that has no other part.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
-        by ``;`` or ``|``; for values one or several numeric columns.
+        by ``;`` or ``|``; for values one or several numeric columns. Only a task without targets needs none.
     group, split: columns of what must not straddle splits, and of train, val or test.
     Raises DataError where columns are missing; what is wrong with rows is told by the draft.
     """
+    if target is None and target_kind != "none":
+        mend = "write {name: table, target: ...}"
+        raise ConfigError(Problem("table needs 'target'", where="data.source", mend=mend))
+    target = [] if target is None else target
     rows = read_table(path, sheet)
     targets = [target] if isinstance(target, str) else target
     others = [name for name in (group, split) if name is not None]
@@ -191,6 +195,8 @@ def _targets(
 ) -> tuple[Array, tuple[str, ...]]:
     """The targets as the manifest holds them, and their names; adds a problem for each bad row."""
     columns = [target] if isinstance(target, str) else target
+    if kind == "none":
+        return no_targets(len(rows)), ()
     if not columns:
         raise ConfigError(Problem("'target' of table names no column", where="data.source"))
     if kind == "value":

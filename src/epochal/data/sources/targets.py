@@ -15,6 +15,11 @@ from epochal.errors import ConfigError, DataError, Problem
 _TASKS = {"class": "classification", "labels": "multilabel", "value": "regression"}
 
 
+def no_targets(count: int) -> Array:
+    """The targets of samples that need none, float32 [count, 0]."""
+    return np.zeros((count, 0), np.float32)
+
+
 def sort_names(names: Iterable[str]) -> tuple[str, ...]:
     """Distinct names in order: as numbers where all are integers, else as text."""
     distinct = sorted(set(names))
@@ -44,6 +49,8 @@ def array_targets(
     they are known; classes are then indices into them.
     Raises DataError naming the rows that are wrong.
     """
+    if kind == "none":
+        return no_targets(len(values)), ()
     values = _shaped(values, kind)
     expected = 1 if kind == "class" else 2
     if values.ndim != expected:
@@ -71,6 +78,8 @@ def wrong_targets(values: Array, kind: TargetKind, name: str) -> list[tuple[int,
 
     values, kind, name: as of ``array_targets``.
     """
+    if kind == "none":
+        return []
     values = _shaped(values, kind)
     mend = "give it a target, or leave the sample out"
     if kind == "class":
@@ -146,8 +155,8 @@ def _finite(values: Array) -> Array:
 
 
 def expect_kind(given: TargetKind, *, target_kind: TargetKind, source: str, mend: str = "") -> None:
-    """ConfigError where a source gives another kind of target than the task asks for."""
-    if given == target_kind:
+    """ConfigError where a source gives another kind of target than the task asks for, unless that is none."""
+    if target_kind in (given, "none"):
         return
     what = f"the source {source} gives targets for {_TASKS[given]}; the task needs {_TASKS[target_kind]}"
     mend = mend or f"use task: {_TASKS[given]}"
