@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from epochal.data.manifest import Manifest as Manifest
     from epochal.data.manifest import Source as Source
     from epochal.engine.loop import Hook as Hook
+    from epochal.engine.own_step import StepState as StepState
     from epochal.errors import ConfigError as ConfigError
     from epochal.errors import DataError as DataError
     from epochal.errors import EpochalError as EpochalError
@@ -53,6 +54,7 @@ _PLACES = {
     "RunError": "errors",
     "Scores": "tasks.scores",
     "Source": "data.manifest",
+    "StepState": "engine.own_step",
     "Task": "tasks.task",
     "compare": "verbs.compare",
     "crossval": "verbs.crossval",

@@ -70,7 +70,7 @@ def state_items() -> list[str]:
     optimizer = build_optimizer(OptimizerConfig(name="SGD", lr=0.1), model)
     schedule = Schedule(optimizer, None, 1, 1, "min")
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    state = TrainState(model, optimizer, schedule, scaler, None, torch.device("cpu"))
+    state = TrainState(model, {"": optimizer}, {"": schedule}, scaler, None, torch.device("cpu"))
     tensors, values = state.to_checkpoint()
     return list(_paths(unflatten(values, tensors), ""))
 

@@ -12,6 +12,7 @@ import polars as pl
 import torch
 from torch import Tensor, nn
 
+from epochal.config.component import is_keyed
 from epochal.data.augment.pipeline import Augment
 from epochal.data.batches import Batches, Pool, target_tensor
 from epochal.data.cache import Samples
@@ -25,7 +26,7 @@ from epochal.engine.freezing import Freezing
 from epochal.engine.hooks import CheckpointHook
 from epochal.engine.interruption import Interruption
 from epochal.engine.loop import Hook, Monitor, Validate, fit
-from epochal.engine.optimizers import build_optimizer
+from epochal.engine.optimizers import build_optimizers
 from epochal.engine.recovery import Recovery
 from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
@@ -87,7 +88,7 @@ class Recorder(Hook):
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:
         self.losses.append(float(loss))
-        self.rates.append(state.schedule.rate)
+        self.rates += state.rates.values()
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
         self.rows.append(row)
@@ -203,13 +204,18 @@ def make_training(
     if image:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     freezing = Freezing(config, network)
-    built = build_optimizer(OptimizerConfig(**(optimizer or {"name": "SGD", "lr": 0.1})), network)
+    asked = optimizer or {"name": "SGD", "lr": 0.1}
+    several = asked if is_keyed(asked) else {"": asked}
+    built = build_optimizers({name: OptimizerConfig(**each) for name, each in several.items()}, network)
     steps = -(-len(batches) // config.accumulate)
     schedule_config = SchedulerConfig(**scheduler) if scheduler else None
     state = TrainState(
         model=network,
-        optimizer=built,
-        schedule=Schedule(built, schedule_config, config.epochs, steps, monitor.direction),
+        optimizers=built,
+        schedules={
+            name: Schedule(each, schedule_config, config.epochs, steps, monitor.direction)
+            for name, each in built.items()
+        },
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         ema=Ema(network, config.ema) if config.ema else None,
         device=torch.device("cpu"),

@@ -100,6 +100,12 @@ CASES = {
     ),
     "adagrad": Case(norm_net, {"name": "Adagrad", "lr": 0.05}, {"name": "ExponentialLR", "gamma": 0.5}),
     "rmsprop": Case(norm_net, {"name": "RMSprop", "lr": 0.01, "momentum": 0.5, "centered": True}),
+    "two_optimizers": Case(
+        dropout_net,
+        {"0": {"name": "Adam", "lr": 0.02}, "4": {"name": "SGD", "lr": 0.1, "momentum": 0.9}},
+        {"name": "CosineAnnealingLR", "warmup": 3, "per": "step"},
+        training={"gradient_clip": 1.0, "ema": 0.9},
+    ),
     "nadam": Case(dropout_net, {"name": "NAdam", "lr": 0.01}),
 }
 

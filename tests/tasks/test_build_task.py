@@ -56,13 +56,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
 
 
-def test_every_task_has_a_loss_of_its_own() -> None:
+def test_every_task_has_a_default_loss_and_a_score_to_follow_or_none_of_both() -> None:
     context = TaskContext(("a", "b"), nn.MSELoss())
     for name in TASKS.names:
         task = build_task(Component(name=name), context)
         assert task.names == ("a", "b")
         assert task.target in DEFAULT_LOSSES
-        assert task.monitor.startswith("val/")
+        assert task.has_loss == (task.monitor is not None and task.monitor.startswith("val/"))
 
 
 def test_a_task_of_the_users_gets_its_arguments(project: None) -> None:

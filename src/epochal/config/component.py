@@ -69,6 +69,15 @@ class Component(BaseModel):
         return written if len(written) > 1 else self.name
 
 
+def is_keyed(value: Any) -> bool:
+    """Whether a value is a mapping of components, ``{generator: {name: ...}, ...}``, and not one of them."""
+    return (
+        isinstance(value, Mapping)
+        and "name" not in value
+        and any(isinstance(entry, Mapping | Component) for entry in value.values())
+    )
+
+
 @dataclass(frozen=True)
 class Registry:
     """The names of one kind of component.
@@ -94,10 +103,8 @@ class Registry:
         found = self.fallback(name) if self.fallback else None
         if found is None:
             known = [*self.names, *(self.listing() if self.listing else ())]
-            mend = (
-                did_you_mean(name, known)
-                or f"or name your own as 'package.module:Name'; known: {', '.join(self.names)}"
-            )
+            others = f"; known: {', '.join(self.names)}" if self.names else ""
+            mend = did_you_mean(name, known) or f"or name your own as 'package.module:Name'{others}"
             raise ConfigError(Problem(f"no {self.kind} is called '{name}'", mend=mend))
         return found
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
-from epochal.config.component import Component
+from epochal.config.component import Component, is_keyed
 
 
 class Section(BaseModel):
@@ -64,6 +64,9 @@ def with_default_components(values: Mapping[Any, Any], model: type[BaseModel]) -
             continue
         default = field.get_default(call_default_factory=True, validated_data={})
         sections = sections_of(field.annotation)
+        takes_several = any(typing.get_origin(member) is dict for member in members_of(field.annotation))
+        if takes_several and is_keyed(value):
+            continue
         if isinstance(default, Component) and "name" not in value:
             written = default.dump()
             completed[name] = {**({"name": written} if isinstance(written, str) else written), **value}
@@ -78,7 +81,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Section):
         return value.to_plain()
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        # components by key are written in full: a mapping of plain names would be one without its name
+        return {
+            key: {"name": item.name} | item.model_dump(mode="json", exclude_defaults=True)
+            if isinstance(item, Component)
+            else _plain(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return str(value) if isinstance(value, PurePath) else value

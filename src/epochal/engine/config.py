@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from epochal.config.component import Component
+from epochal.config.component import Component, is_keyed
 from epochal.config.section import Section
 
 _SPAN = re.compile(r"^\s*(\d+)\s*(steps?|epochs?)\s*$")
@@ -53,6 +53,23 @@ class SchedulerConfig(Component):
         description="when it steps; auto: each step for OneCycleLR and CyclicLR, else each epoch",
     )
     warmup: Span = Field(default=0, description="linear warm-up before it: steps, or '2 epochs'")
+
+
+def _which(value: Any) -> str:
+    return "several" if is_keyed(value) else "one"
+
+
+Optimizers = Annotated[
+    Annotated[OptimizerConfig, Tag("one")] | Annotated[dict[str, OptimizerConfig], Tag("several")],
+    Discriminator(_which),
+]
+"""One optimizer, or one for each sub-module by its name."""
+
+Schedulers = Annotated[
+    Annotated[SchedulerConfig, Tag("one")] | Annotated[dict[str, SchedulerConfig], Tag("several")],
+    Discriminator(_which),
+]
+"""One schedule, for every optimizer, or one for each optimizer by its name."""
 
 
 class EarlyStoppingConfig(Section):
@@ -153,6 +170,14 @@ class TrainingConfig(Section):
     )
     hooks: tuple[Component, ...] = Field(
         default=(), description="package.module:Class of your own with after_step, after_epoch, or both"
+    )
+    step: Component | None = Field(
+        default=None,
+        description="package.module:step, a function (state, batch) that trains and returns scalars",
+    )
+    validation: Component | None = Field(
+        default=None,
+        description="package.module:scores, a function (state, batches) that returns scalars, as val/NAME",
     )
     log_every: int = Field(
         default=50, ge=1, description="optimiser steps between lines of the loss of a step"

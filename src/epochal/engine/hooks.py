@@ -12,7 +12,7 @@ from epochal.console import log
 from epochal.engine.checkpoint import Snapshot
 from epochal.engine.config import CheckpointConfig
 from epochal.engine.interruption import Interruption
-from epochal.engine.loop import Hook, Monitor
+from epochal.engine.loop import LATEST, Hook, Monitor
 from epochal.engine.state import TrainState
 from epochal.engine.writer import CheckpointWriter
 from epochal.run.durable import LineFile
@@ -33,7 +33,7 @@ class LogHook(Hook):
     def after_step(self, state: TrainState, loss: Tensor) -> None:
         """Every so many steps, the loss of the step's last batch; null where that was left out."""
         if state.counters.step % self._every == 0:
-            row = {"train/batch_loss": _finite(float(loss)), "train/lr": state.schedule.rate}
+            row = {"train/batch_loss": _finite(float(loss)), **state.rates}
             self._lines.append({"step": state.counters.step, "epoch": state.counters.epoch + 1, **row})
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
@@ -45,10 +45,15 @@ class LogHook(Hook):
         speed = {"seconds": round(seconds, 3), "samples_per_second": round(self._samples / seconds, 1)}
         self._lines.append({"step": counters.step, "epoch": counters.epoch, **values, **speed})
         scores = [name for name in row if name.startswith("val/") and name != "val/loss"]
-        shown = dict.fromkeys(["train/loss", "val/loss", *scores[:1], self._monitor.name, "train/lr"])
-        numbers = "  ".join(f"{name} {row[name]:.4g}" for name in shown)
+        losses = [name for name in row if name.startswith("train/") and "loss" in name]
+        shown = dict.fromkeys(
+            ["train/loss", *losses[:3], "val/loss", *scores[:1], self._monitor.name, "train/lr"]
+        )
+        numbers = "  ".join(f"{name} {row[name]:.4g}" for name in shown if name in row)
         epoch = f"epoch {counters.epoch:>{len(str(self._epochs))}}/{self._epochs}"
-        log.info(f"{epoch}  {numbers}  {seconds:.1f} s{'  best' if is_best else ''}")
+        log.info(
+            f"{epoch}  {numbers}  {seconds:.1f} s{'  best' if is_best and self._monitor != LATEST else ''}"
+        )
 
 
 def _finite(value: float) -> float | None:
@@ -104,7 +109,7 @@ class CheckpointHook(Hook):
             self._interruption.checkpoint = False
             self.order(state)
 
-    def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:
+    def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:  # noqa: ARG002
         """The state after validation, and the weights where they are the best."""
         best = None
         if is_best:
@@ -113,7 +118,7 @@ class CheckpointHook(Hook):
             score = {
                 "epoch": state.counters.epoch,
                 "monitor": self._monitor.name,
-                "score": row[self._monitor.name],
+                "score": state.counters.best,
             }
             best = Snapshot.of(weights, score)
         self.order(state, best)

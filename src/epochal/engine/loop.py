@@ -15,9 +15,10 @@ from epochal.engine.clock import Clock, Phase
 from epochal.engine.compute import Compute
 from epochal.engine.config import TrainingConfig
 from epochal.engine.interruption import Interruption
+from epochal.engine.own_step import OwnStep
 from epochal.engine.recovery import CALMER, Recovery, RewoundError
 from epochal.engine.state import Counters, TrainState
-from epochal.engine.step import backward, optimizer_step
+from epochal.engine.step import after_update, backward, optimizer_step
 from epochal.errors import Problem, RunError
 from epochal.tasks.scores import Scores
 from epochal.tasks.task import Task
@@ -40,6 +41,10 @@ class Monitor:
         if best is None:
             return not math.isnan(score)
         return score > best + min_delta if self.direction == "max" else score < best - min_delta
+
+
+LATEST = Monitor("epoch", "max")
+"""Follows no score: the last epoch is the best."""
 
 
 class Hook:
@@ -69,6 +74,7 @@ def fit(
     recovery: Recovery,
     hooks: Sequence[Hook],
     clock: Clock,
+    own_step: OwnStep | None = None,
 ) -> None:
     """Train from where ``state`` stands to the last epoch.
 
@@ -79,6 +85,7 @@ def fit(
             for each batch that is left of it:
                 forward, loss, backward; what a loss that is not finite asks for
                 every ``accumulate`` batches: clip, optimiser step, average, schedule; hooks
+                (or ``own_step``, which does all of it up to the optimisers' steps)
             validate; schedule; hooks
             stop early if the monitored score no longer gets better
 
@@ -97,10 +104,16 @@ def fit(
                 share = _share(batches, counters.batch, config.accumulate)
                 left -= 1
                 last = (counters.batch + 1) % config.accumulate == 0 or left == 0
-                loss = backward(state, task, batch, compute, share, last, recovery, interruption, clock)
+                if own_step is None:
+                    loss = backward(state, task, batch, compute, share, last, recovery, interruption, clock)
+                else:
+                    loss = own_step.take(batch, clock)
                 counters.batch += 1
                 if last:
-                    optimizer_step(state, config.gradient_clip)
+                    if own_step is None:
+                        optimizer_step(state, config.gradient_clip)
+                    else:
+                        after_update(state)
                     clock.lap("optimizer")
                     for hook in hooks:
                         hook.after_step(state, loss)
@@ -110,12 +123,13 @@ def fit(
         except RewoundError:  # the state is an earlier one, at a step's boundary
             state.forget_gradients()
             continue
+        state.confirm()
         clock.lap("data")
         clock.wait(compute.device)
         clock.lap("optimizer")
         row = _close_epoch(state, task, validate, monitor)
         clock.lap("evaluation")
-        is_best = _follow(counters, monitor, row[monitor.name], config)
+        is_best = _follow(counters, monitor, _score(row, monitor, counters.epoch), config)
         if counters.best is None:
             what = f"{monitor.name} is nan in epoch {counters.epoch}, and no epoch was better"
             raise RunError(Problem(what, mend=CALMER))
@@ -144,12 +158,12 @@ def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Mon
         f"train/{name}": value for name, value in state.running.close(task.running, state.processes).items()
     }
     row |= {f"val/{name}": value for name, value in validation.overall.items()}
-    row["train/lr"] = state.schedule.rate
+    row |= state.rates
     own = [f"val/{metric.name}" for metric in task.context.metrics]
-    if monitor.name in own or not math.isfinite(row["val/loss"]):
+    if monitor.name in own or not math.isfinite(row.get("val/loss", 0.0)):
         # undefined for these predictions; of some that are not finite nothing but the loss is computed
         row.setdefault(monitor.name, math.nan)
-    if monitor.name not in row:
+    if monitor.name not in row and monitor != LATEST:
         raise RunError(
             Problem(
                 f"there is no score '{monitor.name}' to follow",
@@ -157,10 +171,16 @@ def _close_epoch(state: TrainState, task: Task, validate: Validate, monitor: Mon
                 mend="this run's scores: " + ", ".join(sorted(row)),
             )
         )
-    state.schedule.after_epoch(row[monitor.name])
+    for schedule in state.schedules.values():
+        schedule.after_epoch(_score(row, monitor, counters.epoch + 1))
     counters.epoch += 1
     counters.batch = 0
     return row
+
+
+def _score(row: dict[str, float], monitor: Monitor, epoch: int) -> float:
+    """The score to follow; of no score, the number of the epoch."""
+    return epoch if monitor == LATEST else row[monitor.name]
 
 
 def _follow(counters: Counters, monitor: Monitor, score: float, config: TrainingConfig) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from epochal.config.component import Registry, check_arguments
 from epochal.engine.config import OptimizerConfig
 from epochal.engine.sharding import is_part
-from epochal.errors import ConfigError, Problem
+from epochal.errors import ConfigError, Problem, did_you_mean
 from epochal.models.pretrained import classifier_parameters
 
 SUPPLIED = ("params",)
@@ -63,20 +63,59 @@ def check_optimizer(config: OptimizerConfig) -> list[tuple[str, Problem]]:
     return problems
 
 
-def build_optimizer(config: OptimizerConfig, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimizer over every parameter that asks for a gradient, in groups."""
+def build_optimizers(
+    configs: Mapping[str, OptimizerConfig], model: nn.Module
+) -> dict[str, torch.optim.Optimizer]:
+    """An optimizer for each sub-module by its name; of the whole model under the name ``""``.
+
+    ConfigError for a name that is none of a sub-module, and for a parameter that none or two of them train.
+    """
+    parts = dict(model.named_modules())
+    if unknown := [name for name in configs if name not in parts]:
+        children = [name for name, _ in model.named_children()]
+        raise ConfigError(
+            *(
+                Problem(
+                    f"the model has no sub-module '{name}'",
+                    where=f"optimizer.{name}",
+                    mend=did_you_mean(name, children) or f"it has {', '.join(children) or 'none'}",
+                )
+                for name in unknown
+            )
+        )
+    trained: dict[nn.Parameter, list[str]] = {}
+    for name in configs:
+        for parameter in parts[name].parameters():
+            trained.setdefault(parameter, []).append(name)
+    for name, parameter in model.named_parameters():
+        by = trained.get(parameter, [])
+        if parameter.requires_grad and len(by) != 1:
+            who = f"{len(by)} optimizers, {' and '.join(by)}," if by else "no optimizer"
+            what = f"{who} {'train' if by else 'trains'} the parameter '{name}'"
+            mend = "each belongs to one; what is not to be trained has requires_grad = False"
+            raise ConfigError(Problem(what, "optimizer", mend))
+    return {
+        name: build_optimizer(config, parts[name], f"optimizer.{name}" if name else "optimizer")
+        for name, config in configs.items()
+    }
+
+
+def build_optimizer(
+    config: OptimizerConfig, model: nn.Module, where: str = "optimizer"
+) -> torch.optim.Optimizer:
+    """The optimizer over every parameter that asks for a gradient, in groups; where: its key."""
     function = OPTIMIZERS.resolve(config.name)
     arguments = config.arguments
     name = getattr(function, "__name__", "")
-    groups = parameter_groups(config, model)
+    groups = parameter_groups(config, model, where)
     if _can_fuse(name, groups) and not {"fused", "foreach", "differentiable"} & arguments.keys():
         arguments["fused"] = True  # one kernel a step instead of a dozen
     try:
         optimizer = function(groups, **arguments)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ConfigError(Problem(f"{name or config.name}: {error}", where="optimizer")) from None
+        raise ConfigError(Problem(f"{name or config.name}: {error}", where=where)) from None
     if not isinstance(optimizer, torch.optim.Optimizer):
-        raise ConfigError(Problem(f"'{config.name}' gave no torch.optim.Optimizer", where="optimizer"))
+        raise ConfigError(Problem(f"'{config.name}' gave no torch.optim.Optimizer", where=where))
     return optimizer
 
 
@@ -115,7 +154,9 @@ def _can_fuse(name: str, groups: list[dict[str, Any]]) -> bool:
     return real and name in (_FUSED_ON_CPU if on_cpu else _FUSED)
 
 
-def parameter_groups(config: OptimizerConfig, model: nn.Module) -> list[dict[str, Any]]:
+def parameter_groups(
+    config: OptimizerConfig, model: nn.Module, where: str = "optimizer"
+) -> list[dict[str, Any]]:
     """Parameters by the options that hold for them: ``groups``, ``backbone_lr``, ``no_decay``."""
     head = classifier_parameters(model) if config.backbone_lr is not None else set()
     undecayed = _undecayed(model) if config.no_decay else set()
@@ -142,12 +183,13 @@ def parameter_groups(config: OptimizerConfig, model: nn.Module) -> list[dict[str
             raise ConfigError(
                 Problem(
                     f"no parameter is left that '{group['parameters']}' matches",
-                    where=f"optimizer.groups.{position}",
+                    where=f"{where}.groups.{position}",
                     mend=f"the first group that matches wins; names are such as {names}",
                 )
             )
     if not grouped:
-        raise ConfigError(Problem("the model has no parameter to train", where="model"))
+        part = "the model" if where == "optimizer" else f"'{where.removeprefix('optimizer.')}'"
+        raise ConfigError(Problem(f"{part} has no parameter to train", where="model"))
     return list(grouped.values())
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -48,13 +48,15 @@ class Counters:
 class TrainState:
     """Everything that training changes.
 
+    optimizers, schedules: by the sub-module that they train; ``""`` is the only one, of the whole model.
     running: the scores of the current epoch's training batches so far.
+    confirm: raises where the last step turns out to have gone wrong, which a GPU tells late.
     network: the model as training calls it: with gradients that are averaged over several processes.
     """
 
     model: nn.Module
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
+    optimizers: dict[str, torch.optim.Optimizer]
+    schedules: dict[str, Schedule]
     scaler: torch.amp.GradScaler
     ema: Ema | None
     device: torch.device
@@ -62,17 +64,38 @@ class TrainState:
     processes: Processes = ALONE
     counters: Counters = field(default_factory=Counters)
     running: Running = field(default_factory=Running)
+    confirm: Callable[[], None] = field(default=lambda: None)
     network: nn.Module = field(init=False)
-    step_optimizer: Callable[[], object] = field(init=False)
+    steps: dict[str, Callable[[], object]] = field(init=False)
     _parameters: list[nn.Parameter] = field(init=False)
 
     def __post_init__(self) -> None:
         self.network = self.model
-        self.step_optimizer = plain_step(self.optimizer)
-        own = type(self.optimizer).zero_grad is not torch.optim.Optimizer.zero_grad
-        self._parameters = (
-            [] if own else [each for group in self.optimizer.param_groups for each in group["params"]]
-        )
+        self.steps = {name: plain_step(optimizer) for name, optimizer in self.optimizers.items()}
+        every = self.optimizers.values()
+        own = any(type(each).zero_grad is not torch.optim.Optimizer.zero_grad for each in every)
+        groups = [group for each in every for group in each.param_groups]
+        self._parameters = [] if own else [parameter for group in groups for parameter in group["params"]]
+
+    @property
+    def optimizer(self) -> torch.optim.Optimizer:
+        """The only optimizer."""
+        (optimizer,) = self.optimizers.values()
+        return optimizer
+
+    @property
+    def schedule(self) -> Schedule:
+        """The only schedule."""
+        (schedule,) = self.schedules.values()
+        return schedule
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The learning rates as they are logged: ``train/lr``, or ``train/lr/generator``, ..."""
+        return {
+            f"train/lr/{name}" if name else "train/lr": schedule.rate
+            for name, schedule in self.schedules.items()
+        }
 
     @property
     def evaluated(self) -> nn.Module:
@@ -93,7 +116,8 @@ class TrainState:
     def forget_gradients(self) -> None:
         """What ``optimizer.zero_grad()`` does, in a tenth of its time for a small model."""
         if not self._parameters:
-            self.optimizer.zero_grad(set_to_none=True)
+            for optimizer in self.optimizers.values():
+                optimizer.zero_grad(set_to_none=True)
         for parameter in self._parameters:
             parameter.grad = None
 
@@ -110,13 +134,14 @@ class TrainState:
 
         Every one of several processes calls it, after the same step.
         """
+        self.confirm()
         tensors: dict[str, Tensor] = {}
         values = flatten(
             {
                 "model": dict(self.model.state_dict()),
                 "ema": self.ema.state_dict() if self.ema is not None else None,
-                "optimizer": self.optimizer.state_dict(),
-                "schedule": self.schedule.state_dict(),
+                "optimizer": _states(self.optimizers),
+                "schedule": _states(self.schedules),
                 "scaler": self.scaler.state_dict(),
                 "counters": vars(self.counters),
                 "processes": self.processes.gather(
@@ -135,9 +160,11 @@ class TrainState:
         _load(self.model, state["model"])
         if self.ema is not None and state["ema"] is not None:
             _load(self.ema.model, state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        _match_layout(self.optimizer)
-        self.schedule.load_state_dict(state["schedule"])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizer"][name] if name else state["optimizer"])
+            _match_layout(optimizer)
+        for name, schedule in self.schedules.items():
+            schedule.load_state_dict(state["schedule"][name] if name else state["schedule"])
         self.scaler.load_state_dict(state["scaler"])
         self.counters = Counters(**state["counters"])
         parts, rank = state["processes"], self.processes.rank
@@ -147,6 +174,16 @@ class TrainState:
             self.running.load_state_dicts([part["running"] for part in parts], self.device)
         if rank < len(parts):
             _restore_generators(parts[rank]["generators"], self.device)
+
+
+class _Stateful(Protocol):
+    def state_dict(self) -> dict[str, Any]: ...
+
+
+def _states(parts: Mapping[str, _Stateful]) -> dict[str, Any]:
+    """The state of each by its name; that of the only one without a name."""
+    states = {name: part.state_dict() for name, part in parts.items()}
+    return states.get("", states)
 
 
 def check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:

@@ -87,21 +87,30 @@ def finite_check(loss: Tensor) -> Callable[[], bool]:
 
 
 def optimizer_step(state: TrainState, gradient_clip: float | None) -> None:
-    """Clip, step, forget the gradients, follow with the average and the schedule."""
+    """Clip, step, forget the gradients, follow with the average and the schedules."""
     scaled = state.scaler.is_enabled()
     # a scaler wants gradients; there are none where every batch was left out
     if not scaled or any(each.grad is not None for each in state.model.parameters()):
         if gradient_clip is not None:
             if scaled:
-                state.scaler.unscale_(state.optimizer)
+                for optimizer in state.optimizers.values():
+                    state.scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(state.model.parameters(), gradient_clip)
         if scaled:
-            state.scaler.step(state.optimizer)
+            for optimizer in state.optimizers.values():
+                state.scaler.step(optimizer)
             state.scaler.update()
         else:
-            state.step_optimizer()
+            for step in state.steps.values():
+                step()
+    after_update(state)
+
+
+def after_update(state: TrainState) -> None:
+    """What follows on a step, however it was taken: no gradients, the average, the schedules."""
     state.forget_gradients()
     state.counters.step += 1
     if state.ema is not None:
         state.ema.update()
-    state.schedule.after_step()
+    for schedule in state.schedules.values():
+        schedule.after_step()

@@ -124,19 +124,18 @@ def _batch_sizes(config: ExperimentConfig) -> tuple[int, int]:
 
 def fill_in(config: ExperimentConfig, kind: str) -> ExperimentConfig:
     """The configuration with the model and the loss that it leaves to us."""
-    target = task_class(config.task).target
+    task = task_class(config.task)
+    loss = config.loss or (Component(name=DEFAULT_LOSSES[task.target]) if task.has_loss else None)
     return config.model_copy(
-        update={
-            "model": config.model or Component(name=_DEFAULT_MODELS[kind]),
-            "loss": config.loss or Component(name=DEFAULT_LOSSES[target]),
-        }
+        update={"model": config.model or Component(name=_DEFAULT_MODELS[kind]), "loss": loss}
     )
 
 
 def assemble_task(config: ExperimentConfig, data: Data) -> Task:
     """The task, with its loss built from the targets of the training split."""
     manifest = data.source.manifest
-    assert config.loss is not None
+    if config.loss is None:
+        return build_task(config.task, task_context(config, manifest.names, data.statistics, None))
     targets = targets_like(data.statistics, manifest.target_kind)
     criterion = build_loss(config.loss, targets, manifest.target_kind, len(manifest.names))
     criterion = criterion.to(choose_compute(config.compute).device)

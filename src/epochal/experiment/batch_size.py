@@ -19,7 +19,7 @@ from epochal.data.batches import Batches
 from epochal.data.foreign import forked_generators
 from epochal.engine.freezing import Freezing
 from epochal.engine.memory import available_memory, memory_advice, out_of_memory
-from epochal.engine.optimizers import build_optimizer, plain_step
+from epochal.engine.optimizers import build_optimizers, plain_step
 from epochal.errors import ConfigError, EpochalError, Problem
 from epochal.experiment.assemble import Experiment
 
@@ -106,7 +106,7 @@ class _Trial:
 
     experiment: Experiment
     model: nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizers: list[torch.optim.Optimizer]
     few: Batch
 
     @classmethod
@@ -116,8 +116,13 @@ class _Trial:
         train = experiment.train
         rows = train.rows[:8]
         few = Batches(replace(train.pool, workers=0), rows, len(rows), train.augment)
-        optimizer = build_optimizer(experiment.config.optimizer, model)
-        return cls(experiment, model, optimizer, next(few.epoch(0)))
+        optimizers = build_optimizers(experiment.config.optimizers, model)
+        return cls(experiment, model, list(optimizers.values()), next(few.epoch(0)))
+
+    def forget_gradients(self) -> None:
+        """As after a step."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
 
     def step(self, size: int, keep: Callable[[Tensor], Tensor] = lambda tensor: tensor) -> None:
         """A training step of ``size`` samples; ``keep`` sees each tensor that waits for the backward pass."""
@@ -131,11 +136,12 @@ class _Trial:
         for tensor in (batch.inputs, batch.targets, outputs):
             keep(tensor)
         loss.backward()  # type: ignore[no-untyped-call]
-        plain_step(self.optimizer)()
+        for optimizer in self.optimizers:
+            plain_step(optimizer)()
         if (
             self.experiment.config.training.accumulate == 1
         ):  # else gradients wait beside the next forward pass
-            self.optimizer.zero_grad(set_to_none=True)
+            self.forget_gradients()
 
 
 def _on_gpu(trial: _Trial) -> tuple[Measure, float]:
@@ -156,7 +162,7 @@ def _peak(trial: _Trial, device: torch.device, size: int) -> float:
         if not out_of_memory(error):
             raise
         peak = math.inf
-    trial.optimizer.zero_grad(set_to_none=True)
+    trial.forget_gradients()
     torch.cuda.empty_cache()
     return peak
 
@@ -168,7 +174,8 @@ def _elsewhere(trial: _Trial) -> tuple[Measure, float]:
     sample = (four - two) / 2
     weights = sum(map(_bytes, _weights(trial.model)))
     gradients = sum(_bytes(weight) for weight in trial.model.parameters() if weight.requires_grad)
-    states = (value for entry in trial.optimizer.state.values() for value in entry.values())
+    entries = (entry for optimizer in trial.optimizers for entry in optimizer.state.values())
+    states = (value for entry in entries for value in entry.values())
     averages = weights if trial.experiment.config.training.ema is not None else 0
     state = sum(_bytes(value) for value in states if isinstance(value, Tensor))
     fixed = weights + gradients + state + averages + max(0.0, two - 2 * sample)

@@ -18,7 +18,14 @@ from epochal.config.section import Section
 from epochal.config.text import ConfigText
 from epochal.config.validate import complete, validate
 from epochal.data.config import DataConfig
-from epochal.engine.config import ComputeConfig, OptimizerConfig, SchedulerConfig, TrainingConfig
+from epochal.engine.config import (
+    ComputeConfig,
+    OptimizerConfig,
+    Optimizers,
+    SchedulerConfig,
+    Schedulers,
+    TrainingConfig,
+)
 from epochal.errors import ConfigError, RequestError
 
 _PATH_ARGUMENTS = {"root", "path"}
@@ -42,7 +49,7 @@ class ExperimentConfig(Section):
     )
     task: Component = Field(
         default=Component(name="classification"),
-        description="classification, multilabel, regression, or package.module:Class",
+        description="classification, multilabel, regression, generation, or package.module:Class",
     )
     data: DataConfig = Field(description="samples, splits, transforms, batches")
     model: Component | None = Field(
@@ -54,12 +61,13 @@ class ExperimentConfig(Section):
         default=None,
         description="a name or package.module:Loss; by default cross_entropy, bce_with_logits or mse",
     )
-    optimizer: OptimizerConfig = Field(
+    optimizer: Optimizers = Field(
         default=OptimizerConfig(name="AdamW", lr=1e-3),
-        description="any torch.optim class and its arguments",
+        description="any torch.optim class and its arguments; or one for each sub-module by name",
     )
-    scheduler: SchedulerConfig | None = Field(
-        default=None, description="any torch.optim.lr_scheduler class and its arguments"
+    scheduler: Schedulers | None = Field(
+        default=None,
+        description="any torch.optim.lr_scheduler class and its arguments; or one for each optimizer by name",
     )
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="epochs, clipping, early stopping, ..."
@@ -83,6 +91,18 @@ class ExperimentConfig(Section):
         if not re.fullmatch(r"[\w.+-]+", value) or value in (".", "..", "latest"):
             raise ValueError("a name of letters, digits, '.', '_', '+', '-'; it names a folder")
         return value
+
+    @property
+    def optimizers(self) -> dict[str, OptimizerConfig]:
+        """By the sub-module that each trains; ``""`` is the only one, of the whole model."""
+        return self.optimizer if isinstance(self.optimizer, dict) else {"": self.optimizer}
+
+    @property
+    def schedulers(self) -> dict[str, SchedulerConfig | None]:
+        """The schedule of each optimizer, by its name."""
+        if isinstance(self.scheduler, dict):
+            return {name: self.scheduler.get(name) for name in self.optimizers}
+        return dict.fromkeys(self.optimizers, self.scheduler)
 
     @property
     def runs_folder(self) -> Path:
@@ -115,8 +135,12 @@ def read_experiment(
     if components:
         # torch and the packages of the components load here, not for `epochal config show`
         from epochal.experiment.check import check_components
+        from epochal.experiment.consistency import check_consistency
 
         problems = problems + check_components(text)
+        if checked is not None:
+            found = check_consistency(checked)
+            problems += [replace(problem, where=_place(problem.where, text)) for problem in found]
     if problems or checked is None:
         raise ConfigError(*problems)
     return checked, text

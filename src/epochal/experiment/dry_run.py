@@ -27,12 +27,14 @@ _UNFIT: dict[TargetKind, tuple[type[nn.Module], ...]] = {
     "class": (),
     "labels": _ONE_OF_SEVERAL,
     "value": (*_ONE_OF_SEVERAL, *_YES_OR_NO, nn.MultiLabelMarginLoss, nn.MultiLabelSoftMarginLoss),
+    "none": (),
 }
 """Losses that compute something with the targets of a task, but not what the task means by its outputs."""
 _FIT = {
     "class": "cross_entropy or focal",
     "labels": "bce_with_logits or sigmoid_focal",
     "value": "mse, l1, smooth_l1 or huber",
+    "none": "mse, l1, smooth_l1 or huber",
 }
 
 
@@ -51,9 +53,12 @@ def dry_run(experiment: Experiment) -> None:
     try:
         with torch.random.fork_rng(devices), torch.no_grad():
             batch = _batch(few)
-            outputs = _outputs(experiment, batch)
-            _check_loss(experiment, outputs, batch.targets)
-            _check_scores(experiment, outputs, batch.targets)
+            if experiment.task.has_loss:
+                outputs = _outputs(experiment, batch)
+                _check_loss(experiment, outputs, batch.targets)
+                _check_scores(experiment, outputs, batch.targets)
+            else:
+                _check_plots(experiment, batch)
             check_evaluation(experiment)
     finally:
         experiment.model.train(training)
@@ -88,9 +93,20 @@ def _outputs(experiment: Experiment, batch: Batch) -> Tensor:
         mend = "the shape is [batch, ...one sample after prepare]"
         raise ConfigError(Problem(what, "model", mend)) from error
     width = tuple(outputs.shape[1:])
-    if width != (task.outputs,):
+    if task.outputs and width != (task.outputs,):
         raise ConfigError(_wrong_width(experiment, name, width))
     return outputs
+
+
+def _check_plots(experiment: Experiment, batch: Batch) -> None:
+    """The model does what a task without a loss asks of it."""
+    try:
+        experiment.task.plots(experiment.model, batch)
+    except EpochalError:
+        raise
+    except Exception as error:
+        what = f"drawing what the model makes fails: {describe(error)}"
+        raise ConfigError(Problem(what, "model")) from error
 
 
 def _check_loss(experiment: Experiment, outputs: Tensor, targets: Tensor) -> None:
@@ -153,6 +169,9 @@ def _check_scores(experiment: Experiment, outputs: Tensor, targets: Tensor) -> N
     except Exception as error:
         what = f"{experiment.config.task.name} fails on its first predictions: {describe(error)}"
         raise ConfigError(Problem(what, "task")) from error
+    training = experiment.config.training
+    if training.step is not None or training.validation is not None:
+        return  # their scores are known when they have run, in the preflight
     own = [metric.name for metric in task.context.metrics]
     known = [f"val/{name}" for name in ("loss", *scores.overall, *own)]
     known += [f"train/{name}" for name in ("loss", *running)]

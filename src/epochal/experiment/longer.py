@@ -54,10 +54,11 @@ def refuse_inexact(run: Run, experiment: Experiment) -> None:
 
 def _obstacle(run: Run, experiment: Experiment) -> str:
     """Why the longer training would not have been in this state; empty where it would."""
-    schedule, planned, done = experiment.config.scheduler, epochs_of(run), len(run.epochs)
-    if schedule is not None and (lengths := filled_in_lengths(schedule)):
-        of = f"{schedule.name}'s {lengths[0]} is the length of training"
-        return f"with more epochs its learning rate would have been another one from the start: {of}"
+    planned, done = epochs_of(run), len(run.epochs)
+    for schedule in experiment.config.schedulers.values():
+        if schedule is not None and (lengths := filled_in_lengths(schedule)):
+            of = f"{schedule.name}'s {lengths[0]} is the length of training"
+            return f"with more epochs its learning rate would have been another one from the start: {of}"
     if done < planned:
         return f"early stopping ended it in epoch {done} of {planned}; more epochs would change nothing"
     return "" if run.folder.last.exists() else "its last checkpoint is gone"

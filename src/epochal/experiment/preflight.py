@@ -7,33 +7,32 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from epochal.console import log
-from epochal.data.batches import Batches
-from epochal.data.buffers import Buffers
 from epochal.data.foreign import forked_generators
 from epochal.engine.checkpoint import read_checkpoint, write_checkpoint
-from epochal.engine.clock import Clock
-from epochal.engine.interruption import Interruption
+from epochal.engine.loop import LATEST
 from epochal.engine.memory import out_of_memory
-from epochal.engine.recovery import Recovery
+from epochal.engine.own_step import view_of
+from epochal.engine.schedules import Schedule
 from epochal.engine.state import TrainState
-from epochal.engine.step import backward, optimizer_step
-from epochal.errors import ConfigError, DataError, EpochalError, Problem, RunError
+from epochal.errors import ConfigError, Problem, did_you_mean
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.disk_space import check_room, room, scratch_folder
 from epochal.experiment.own_code import describe
+from epochal.experiment.own_validation import own_scores
+from epochal.experiment.phase import phase, section_of
+from epochal.experiment.pictures import has_pictures, task_pictures
 from epochal.experiment.start import fresh_state, steps_per_epoch
 from epochal.experiment.testing import load_best, write_evaluation
+from epochal.experiment.trial_step import few, train_steps
 from epochal.experiment.whole_split import WholeSplit, enough
 from epochal.inference.evaluate import collect
 from epochal.plots.draw import draw_plots
@@ -41,12 +40,10 @@ from epochal.run.durable import write_text
 from epochal.run.folder import RunFolder
 from epochal.tasks.task import Task
 
-_FEW = 8  # samples
 _ITEMS, _READING = 64, 1.0  # samples read in search of another shape, and seconds for it
 _WALKED = 2000  # calls of a schedule
 _LONG = 60.0  # seconds of training from which on a second for the plots is little
 _WHOLE_STATES = 3  # the last one, the one before it, and one being written
-_SECTIONS = {"state/optimizer": "optimizer", "state/schedule": "scheduler"}
 
 
 def preflight(experiment: Experiment, steps: int) -> None:
@@ -84,7 +81,7 @@ def _check_items(experiment: Experiment) -> None:
     for place in (0, len(rows) - 1, *inner):
         row = int(rows[place])
         name = experiment.data.source.manifest.filenames[row]
-        with _phase(f"making the sample '{name}' fails", "data", "look at data.prepare and the source"):
+        with phase(f"making the sample '{name}' fails", "data", "look at data.prepare and the source"):
             samples.read_keyed(row, experiment.config.seed, 0)
         if time.perf_counter() - started > _READING:
             return
@@ -101,9 +98,9 @@ def _rehearse(experiment: Experiment, steps: int, folder: RunFolder) -> None:
         return
     _walk_schedule(copied, steps)
     state = fresh_state(copied)
-    seconds = _train_steps(copied, state)
+    seconds = train_steps(copied, state)
     mend = "state_dict() gives tensors, numbers, text, and dicts, lists and tuples of them"
-    with _phase("the checkpoint would fail", "model", mend):
+    with phase("the checkpoint would fail", "model", mend):
         tensors, values = state.to_checkpoint()
     weights = state.weights()
     for name, value in weights.items():
@@ -112,13 +109,15 @@ def _rehearse(experiment: Experiment, steps: int, folder: RunFolder) -> None:
             raise ConfigError(Problem(what, "model", "get_extra_state() gives a tensor"))
     needed = _WHOLE_STATES * _bytes(tensors.values()) + _bytes(weights.values())
     with room(folder.path, needed):
-        with _phase("the checkpoint would fail", "model", mend):
+        with phase("the checkpoint would fail", "model", mend):
             write_checkpoint(folder.last, tensors, values)
         row = _validate(copied, state)
         del state, tensors, weights  # a second state takes their place in the memory of the device
         copied = _copied(experiment)
         _resume(copied, folder.last)
-        scores, predictions = _test(experiment, copied, folder)
+        scores, predictions = _test(experiment, copied, folder) if copied.task.has_loss else ({}, 0)
+        _check_monitor(copied, row | scores)
+        _draw_pictures(copied)
         if seconds * steps > _LONG or _is_own(copied.task):
             _plot(copied, folder, row | scores)
     used = sum(file.stat().st_size for file in folder.path.rglob("*"))
@@ -131,79 +130,45 @@ def _copied(experiment: Experiment) -> Experiment:
     return replace(experiment, model=model, task=task)
 
 
-def _few(batches: Batches) -> Batches:
-    """The first samples as one batch, of the size that batches have at most."""
-    count = min(_FEW, batches.size, len(batches.rows))
-    pool = replace(batches.pool, workers=0, buffers=Buffers())
-    return replace(batches, pool=pool, rows=batches.rows[:count], size=count, rank=0, processes=1)
-
-
 def _walk_schedule(experiment: Experiment, steps: int) -> None:
     """Every call that training will make, unless they are too many."""
-    config, epochs = experiment.config.scheduler, experiment.config.training.epochs
-    if config is None:
+    if experiment.config.scheduler is None:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch misses the optimizer's steps in between
-        with _phase("the scheduler would fail", "scheduler", "look at its arguments"):
-            schedule = fresh_state(experiment).schedule
-        by_steps = schedule.per == "step"
-        calls = steps if by_steps else epochs
-        if calls > _WALKED:
-            return
-        mend = f"it is called {calls} times, after every {'step' if by_steps else 'epoch'}"
-        for epoch in range(epochs):
-            with _phase(f"the scheduler would fail in epoch {epoch + 1}", "scheduler", mend):
-                for _ in range(steps_per_epoch(experiment)):
-                    schedule.after_step()
-                schedule.after_epoch(0.0)
+        with phase("the scheduler would fail", "scheduler", "look at its arguments"):
+            schedules = fresh_state(experiment).schedules.values()
+        for schedule in schedules:
+            _walk(schedule, experiment, steps)
 
 
-def _train_steps(experiment: Experiment, state: TrainState) -> float:
-    """Two steps on the first samples of training, augmented; the seconds of the second.
-
-    The first one allocates, and a model may keep of it what fails in the second.
-    """
-    clock = Clock()
-    recovery = _recovery(experiment)
-    batches = _few(experiment.train)
-    mend = "in training mode too the model gives one tensor [batch, outputs], through which gradients flow"
-    for epoch in (0, experiment.config.training.epochs - 1):  # then with all that is thawed by then
-        state.enter_epoch(epoch)
-        clock.wait(experiment.compute.device)
-        started = time.perf_counter()
-        with _phase("the training step would fail", "model", mend):
-            batch = next(batches.epoch(epoch))
-            backward(
-                state, experiment.task, batch, experiment.compute, 1.0, True, recovery, Interruption(), clock
-            )
-        with _phase("the optimizer's step would fail", "optimizer", "it is called without arguments"):
-            optimizer_step(state, experiment.config.training.gradient_clip)
-    clock.wait(experiment.compute.device)
-    return time.perf_counter() - started
-
-
-def _recovery(experiment: Experiment) -> Recovery:
-    """Lets a loss pass that is not finite where training would; there is no checkpoint to go back to."""
-    on_nan: Literal["stop", "skip"] = "stop" if experiment.config.training.on_nan == "stop" else "skip"
-    names = experiment.data.source.manifest.filenames
-    return Recovery(
-        on_nan, experiment.task, experiment.compute.autocast, names.__getitem__, restore=lambda: None
-    )
+def _walk(schedule: Schedule, experiment: Experiment, steps: int) -> None:
+    """Every call of one schedule."""
+    epochs = experiment.config.training.epochs
+    by_steps = schedule.per == "step"
+    calls = steps if by_steps else epochs
+    if calls > _WALKED:
+        return
+    mend = f"it is called {calls} times, after every {'step' if by_steps else 'epoch'}"
+    for epoch in range(epochs):
+        with phase(f"the scheduler would fail in epoch {epoch + 1}", "scheduler", mend):
+            for _ in range(steps_per_epoch(experiment)):
+                schedule.after_step()
+            schedule.after_epoch(0.0)
 
 
 def _resume(experiment: Experiment, path: Path) -> None:
     """A fresh state becomes what the checkpoint holds; ConfigError where it does not."""
     tensors, values = read_checkpoint(path)
     mend = "load_state_dict() brings back everything that state_dict() gave"
-    with _phase("resuming from a checkpoint would fail", "model", mend):
+    with phase("resuming from a checkpoint would fail", "model", mend):
         state = fresh_state(experiment)
         state.restore(tensors, values)
         restored, _ = state.to_checkpoint()
     for name, tensor in tensors.items():
         if name not in restored or not _is_same(tensor, restored[name]):
             what = f"resuming from a checkpoint would not bring back '{name}'"
-            raise ConfigError(Problem(what, _section(name, "model"), mend))
+            raise ConfigError(Problem(what, section_of(name, "model"), mend))
 
 
 def _is_same(first: Tensor, second: Tensor) -> bool:
@@ -217,11 +182,17 @@ def _is_same(first: Tensor, second: Tensor) -> bool:
 def _validate(experiment: Experiment, state: TrainState) -> dict[str, float]:
     """The end of an epoch: its numbers, and the trained model's outputs for validation."""
     mend = "in evaluation mode too the model gives one tensor [batch, outputs]"
-    with _phase("validation would fail", "model", mend):
-        collect(state.evaluated, experiment.task, _few(experiment.val).epoch(), experiment.compute.autocast)
-    with _phase("the end of an epoch would fail", "task", "running() gives scalars, means over samples"):
+    with phase("validation would fail", "model", mend):
+        if experiment.task.has_loss:
+            found = few(experiment.val).epoch()
+            collect(state.evaluated, experiment.task, found, experiment.compute.autocast)
+    with phase("validation would fail", "training.validation", ""):
+        view = view_of(state, state.evaluated, experiment.compute)
+        own = own_scores(experiment, view, few(experiment.val).epoch())
+    with phase("the end of an epoch would fail", "task", "running() gives scalars, means over samples"):
         means = state.running.close(experiment.task.running)
-    return {f"train/{name}": value for name, value in means.items()} | {"train/lr": state.schedule.rate}
+    row = {f"train/{name}": value for name, value in means.items()}
+    return row | {f"val/{name}": value for name, value in own.items()} | state.rates
 
 
 def _test(experiment: Experiment, copied: Experiment, folder: RunFolder) -> tuple[dict[str, float], int]:
@@ -232,17 +203,34 @@ def _test(experiment: Experiment, copied: Experiment, folder: RunFolder) -> tupl
     """
     split = "test" if len(copied.test.rows) else "val"
     batches = copied.batches(split)
-    few = _few(batches)
+    some = few(batches)
     targets = enough(batches.pool.targets[torch.from_numpy(batches.rows)], copied.task.outputs)
     mend = "scores(), curves() and table() get predictions [N, ...] and targets [N, ...] of the whole split"
-    with _phase("the test phase would fail", "task" if _is_own(copied.task) else "model", mend):
+    with phase("the test phase would fail", "task" if _is_own(copied.task) else "model", mend):
         write_checkpoint(folder.best, experiment.model.state_dict(), {"epoch": 1})
         model, _ = load_best(copied, folder)
         whole = replace(copied, task=WholeSplit(copied.task, targets))
-        outcome = write_evaluation(whole, model, few, folder, split, iter)
+        outcome = write_evaluation(whole, model, some, folder, split, iter)
     scores = {f"val/{name}": value for name, value in outcome.scores.overall.items()}
     samples = len(copied.val.rows) + len(copied.test.rows)
-    return scores, folder.predictions(split).stat().st_size * samples // len(few.rows)
+    return scores, folder.predictions(split).stat().st_size * samples // len(some.rows)
+
+
+def _check_monitor(experiment: Experiment, row: dict[str, float]) -> None:
+    """The score to follow is there, where functions of the user's own decide what there is."""
+    training, monitor = experiment.config.training, experiment.monitor
+    own = training.step is not None or training.validation is not None
+    if own and monitor != LATEST and monitor.name not in row:
+        near = did_you_mean(monitor.name, row)
+        mend = near if near.startswith("did you") else "this run has " + ", ".join(row)
+        raise ConfigError(Problem(f"there is no score '{monitor.name}' to follow", "training.monitor", mend))
+
+
+def _draw_pictures(experiment: Experiment) -> None:
+    if has_pictures(experiment.task):
+        mend = "plots() gets the model in evaluation mode and a batch of validation"
+        with phase("the pictures would fail", "task", mend):
+            task_pictures(experiment, experiment.model)
 
 
 def _plot(experiment: Experiment, folder: RunFolder, row: dict[str, float]) -> None:
@@ -251,36 +239,8 @@ def _plot(experiment: Experiment, folder: RunFolder, row: dict[str, float]) -> N
     write_text(folder.history, json.dumps({"step": 1, "epoch": 1, **finite}) + "\n")
     names = "confusion, roc, precision_recall or scatter"
     mend = f"a table that curves() calls {names} has the columns of epochal's own; call others otherwise"
-    with _phase("the plots would fail", "task", mend):
+    with phase("the plots would fail", "task", mend):
         draw_plots(folder.curves, folder.plots, folder.history, best=(experiment.monitor.name, 1))
-
-
-@contextmanager
-def _phase(what: str, where: str, mend: str) -> Iterator[None]:
-    """What users' code raises inside the block is a ConfigError that says what would fail.
-
-    where: the key of the configuration, unless a state that a checkpoint can't hold names another part.
-    """
-    try:
-        yield
-    except EpochalError as error:
-        if isinstance(error, ConfigError | DataError) or isinstance(error.__cause__, OSError):
-            raise
-        calm = isinstance(error, RunError)  # its mend is of use before the run too
-        problems = [
-            Problem(f"{what}: {each.what}", _section(each.what, where), each.mend if calm else mend)
-            for each in error.problems
-        ]
-        raise ConfigError(*problems) from error
-    except Exception as error:
-        if out_of_memory(error):
-            raise
-        raise ConfigError(Problem(f"{what}: {describe(error)}", where, mend)) from error
-
-
-def _section(text: str, where: str) -> str:
-    """The key of the configuration whose state a text names; ``where`` where it names none of them."""
-    return next((key for name, key in _SECTIONS.items() if name in text), where)
 
 
 def _is_own(task: Task) -> bool:

@@ -7,7 +7,7 @@ from torch import nn
 
 from epochal.engine.ema import Ema
 from epochal.engine.freezing import Freezing
-from epochal.engine.optimizers import build_optimizer
+from epochal.engine.optimizers import build_optimizers
 from epochal.engine.processes import ALONE, Processes
 from epochal.engine.schedules import Schedule
 from epochal.engine.sharding import shard
@@ -20,6 +20,9 @@ from epochal.models.build import build_model
 def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainState:
     """Optimizer, schedule, average and counters around the experiment's model."""
     config, compute = experiment.config, experiment.compute
+    if config.training.step is not None and processes.count > 1:
+        what = "training.step takes a step for each batch itself, in one process"
+        raise ConfigError(Problem(what, "training.step", "start one"))
     ema = Ema(experiment.model, config.training.ema) if config.training.ema is not None else None
     if in_parts(experiment, processes):
         if config.training.freeze and config.training.unfreeze:
@@ -30,18 +33,20 @@ def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainSt
             shard(ema.model, compute.device, processes.count)
             ema.attach(experiment.model)
     freezing = Freezing(config.training, experiment.model)
-    optimizer = build_optimizer(config.optimizer, experiment.model)
-    schedule = Schedule(
-        optimizer,
-        config.scheduler,
+    optimizers = build_optimizers(config.optimizers, experiment.model)
+    epochs, steps, direction = (
         config.training.epochs,
         steps_per_epoch(experiment),
         experiment.monitor.direction,
     )
+    schedules = {
+        name: Schedule(optimizer, config.schedulers[name], epochs, steps, direction)
+        for name, optimizer in optimizers.items()
+    }
     return TrainState(
         model=experiment.model,
-        optimizer=optimizer,
-        schedule=schedule,
+        optimizers=optimizers,
+        schedules=schedules,
         scaler=torch.amp.GradScaler(compute.device.type, enabled=compute.precision == "float16"),
         ema=ema,
         device=compute.device,

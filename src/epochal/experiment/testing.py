@@ -18,18 +18,20 @@ from epochal.analysis.mistakes import sorted_by_loss
 from epochal.analysis.subgroups import check_subgroups, columns_for_subgroups
 from epochal.console import log
 from epochal.data.batch import Batch
-from epochal.data.batches import Batches, Pool
+from epochal.data.batches import Batches
 from epochal.data.folds import groups_of
 from epochal.data.manifest import Array, Manifest
 from epochal.engine.checkpoint import read_checkpoint
+from epochal.engine.own_step import StepState
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.doubts import warn_of_doubts
+from epochal.experiment.own_validation import own_scores
+from epochal.experiment.pictures import draw_split, write_pictures
 from epochal.experiment.restore import read_decision
 from epochal.experiment.whole_split import WholeSplit
 from epochal.inference.evaluate import Outcome, collect, score
 from epochal.plots.draw import draw_plots
-from epochal.plots.gallery import draw_errors
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
 from epochal.tasks.build import task_class
@@ -128,29 +130,29 @@ def _write(
             log.warning("no temperature and no threshold are chosen, for there is no validation split")
     outcomes, contents = {}, {}
     for label, found in batches.items():
+        own = _own_scores(experiment, model, checked(found.epoch()))
+        if not experiment.task.has_loss:
+            if own:
+                write_json(folder.scores(label), {"samples": len(found.rows), "overall": own})
+            continue
         of_label = collected.get(label) or _collect(experiment, model, found, checked)
         outcomes[label], contents[label] = _write_split(
-            experiment, found, of_label, folder, label, decision, asked
+            experiment, found, of_label, folder, label, decision, asked, own
         )
     warn_of_doubts(folder, contents)
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
     for label in outcomes:
-        _draw(folder, label, batches[label].pool)
+        draw_split(folder, label, batches[label].pool)
+    write_pictures(experiment, model, folder)
     return outcomes
 
 
-def _draw(folder: RunFolder, label: str, pool: Pool) -> None:
-    """Of images the gallery of errors."""
-    errors = folder.curve("errors", label)
-    if errors.exists() and pool.source.kind == "image":
-        samples = pool.samples
-        held = samples.array
-
-        def read(row: int) -> Array:
-            return samples.read_keyed(row, pool.seed, 0) if held is None else held[row]
-
-        draw_errors(pl.read_csv(errors, infer_schema_length=0), read, folder.plots / f"errors_{label}.png")
+def _own_scores(experiment: Experiment, model: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
+    """Of ``training.validation``, as far as they are finite: a score that is undefined is absent."""
+    view = StepState(model, experiment.compute.device, experiment.compute.autocast)
+    found = own_scores(experiment, view, batches)
+    return {name: value for name, value in found.items() if np.isfinite(value)}
 
 
 def _collect(experiment: Experiment, model: nn.Module, batches: Batches, checked: Checked) -> _Collected:
@@ -168,7 +170,7 @@ def write_evaluation(
     """Scores, predictions and curves of some batches, under a label such as ``test``."""
     check_evaluation(experiment)
     collected = _collect(experiment, model, batches, checked)
-    outcome, _ = _write_split(experiment, batches, collected, folder, label, Decision(), Asked())
+    outcome, _ = _write_split(experiment, batches, collected, folder, label, Decision(), Asked(), {})
     return outcome
 
 
@@ -180,11 +182,16 @@ def _write_split(
     label: str,
     decision: Decision,
     asked: Asked,
+    own: dict[str, float],
 ) -> tuple[Outcome, dict[str, Any]]:
-    """The outcome, and what was written of its scores; what counts decisions counts those at thresholds."""
+    """The outcome, and what was written of its scores; what counts decisions counts those at thresholds.
+
+    own: scores of the user's own, which have no intervals.
+    """
     task, manifest = experiment.task, batches.pool.source.manifest
     outputs, targets = decision.scaled(collected[0]), collected[1]
     outcome = score(task, outputs, targets, collected[2])
+    outcome = replace(outcome, scores=replace(outcome.scores, overall=outcome.scores.overall | own))
     groups = groups_of(experiment.config.data.split, manifest)
     table = prediction_table(task, outcome, manifest, decision, groups)
     finite = bool(np.isfinite(outcome.predictions).all())
@@ -193,7 +200,7 @@ def _write_split(
     if decided is not None:
         content = {"threshold": decision.described(task), "without_threshold": outcome.scores.to_json()}
         found = scores_at(task, outcome.predictions, decided, outcome.targets)
-        overall = {"loss": outcome.scores.overall["loss"], **found.overall}
+        overall = {"loss": outcome.scores.overall["loss"], **found.overall, **own}
         outcome = replace(outcome, scores=Scores(overall, found.per_class))
     content = {"samples": len(outcome.samples), **asked.remarks, **outcome.scores.to_json(), **content}
     curves = curves_at(task, outcome.predictions, decided, outcome.targets)

@@ -18,9 +18,10 @@ from epochal.engine.clock import Clock
 from epochal.engine.compute import seed_generators
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interruption
-from epochal.engine.loop import Hook, fit
+from epochal.engine.loop import LATEST, Hook, fit
 from epochal.engine.memory import memory_advice, out_of_memory
 from epochal.engine.own_hooks import build_hooks
+from epochal.engine.own_step import OwnStep
 from epochal.engine.processes import lost_connection
 from epochal.engine.recovery import Recovery
 from epochal.engine.sharding import is_sharded
@@ -30,6 +31,7 @@ from epochal.engine.writer import CheckpointWriter
 from epochal.errors import Interrupted, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.own_code import describe
+from epochal.experiment.pictures import PicturesHook, has_pictures
 from epochal.experiment.profile import ProfileHook
 from epochal.experiment.record import hyperparameters
 from epochal.experiment.start import plain_model, steps_per_epoch
@@ -74,7 +76,9 @@ def train_in(
         if not resumed and (training.on_nan == "restore" or passed):
             checkpoints.order(state)  # what the first epoch goes back to; no seed makes a passed model anew
         if experiment.config.compute.compile:
-            state.model.compile()
+            # a step of one's own may call the parts of the model, each for itself
+            for module in [state.model, *(state.model.children() if training.step is not None else ())]:
+                module.compile()
         if processes.count > 1:
             synchronise_norms(state.model)
             state.network = processes.wrap(state.model, experiment.compute.device)
@@ -87,10 +91,15 @@ def train_in(
                 hooks.append(stack.enter_context(board))
             if profile:
                 hooks.append(stack.enter_context(ProfileHook(experiment, folder, clock)))
+            if has_pictures(experiment.task) and not is_sharded(state.model):
+                hooks.append(PicturesHook(experiment, folder, board.show if board is not None else None))
             hooks += build_hooks(training.hooks)
         hooks.append(checkpoints)  # last, so that a checkpoint stands for a step that is wholly recorded
         names = experiment.data.source.manifest.filenames.__getitem__
         recovery = Recovery(training.on_nan, experiment.task, experiment.compute.autocast, names, restore)
+        own_step = None
+        if training.step is not None:
+            own_step = OwnStep(training.step, state, experiment.compute, training.gradient_clip, names)
         with _written(writer, checkpoints, state):
             fit(
                 state,
@@ -104,6 +113,7 @@ def train_in(
                 recovery,
                 hooks,
                 clock,
+                own_step,
             )
         processes.first(lambda: _test(experiment, state, folder, interruption, board))
     log.info(clock.summary())
@@ -169,7 +179,9 @@ def _test(
 ) -> None:
     """Score the best weights on validation and test data, and draw the plots."""
     counters = state.counters
-    log.info(f"testing epoch {counters.best_epoch}, the best: {experiment.monitor.name} {counters.best:.4g}")
+    followed = experiment.monitor != LATEST
+    why = f"the best: {experiment.monitor.name} {counters.best:.4g}" if followed else "the last"
+    log.info(f"testing epoch {counters.best_epoch}, {why}")
     interruption.leave()
     if is_sharded(experiment.model):
         experiment = replace(experiment, model=plain_model(experiment))

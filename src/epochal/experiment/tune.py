@@ -19,7 +19,7 @@ from epochal.console import log
 from epochal.data.foreign import forked_generators
 from epochal.engine.compute import has_fast_bfloat16
 from epochal.engine.freezing import Freezing
-from epochal.engine.optimizers import build_optimizer, plain_step
+from epochal.engine.optimizers import build_optimizers, plain_step
 from epochal.errors import EpochalError
 from epochal.experiment.assemble import Experiment
 from epochal.run.durable import write_json
@@ -57,7 +57,9 @@ def tune(experiment: Experiment, steps: int) -> Experiment:
     second run makes the same one.
     """
     settings = _settings(experiment)
-    if len(settings) < 2 or not experiment.config.compute.tune:
+    config = experiment.config
+    # a step of the user's own may need more than a copy of the model
+    if len(settings) < 2 or not config.compute.tune or config.training.step is not None:
         return experiment
     path = experiment.config.cache_folder / "tuning" / f"{_key(experiment)}.json"
     with suppress(OSError, ValueError, KeyError, TypeError):  # none yet, or not readable: timed anew
@@ -120,7 +122,8 @@ def time_steps(experiment: Experiment, precision: str, channels_last: bool, roun
     copied = replace(experiment, model=copy.deepcopy(experiment.model)).on(compute)
     model, task, training = copied.model, copied.task, copied.config.training
     Freezing(training, model).enter(model, training.epochs - 1)
-    step = plain_step(optimizer := build_optimizer(copied.config.optimizer, model))
+    optimizers = build_optimizers(copied.config.optimizers, model).values()
+    steps = [plain_step(optimizer) for optimizer in optimizers]
     batch = next(copied.train.epoch(0))
     seconds, losses = [], []
     for _ in range(rounds + 1):  # the first one allocates, and is not counted
@@ -129,8 +132,10 @@ def time_steps(experiment: Experiment, precision: str, channels_last: bool, roun
             outputs = task.forward(model, batch)
         loss = task.loss(outputs.float(), batch.targets)
         loss.backward()  # type: ignore[no-untyped-call]
-        step()
-        optimizer.zero_grad(set_to_none=True)
+        for step in steps:
+            step()
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
         losses.append(float(loss.detach()))
         seconds.append(time.perf_counter() - started)
     return Timing(precision, channels_last, min(seconds[1:]), losses[0])
@@ -145,7 +150,7 @@ def _key(experiment: Experiment) -> str:
         weights,
         list(experiment.data.samples.shape),
         experiment.train.size,
-        config.optimizer.dump(),
+        {name: optimizer.dump() for name, optimizer in config.optimizers.items()},
         config.loss.dump() if config.loss else None,
         config.data.model_dump(mode="json", include={"normalize", "normalize_target", "augment"}),
         experiment.data.source.digest,

@@ -23,7 +23,7 @@ def enough(targets: Tensor, outputs: int) -> Tensor:
 
     targets: [N, ...]. outputs: the width of a prediction.
     """
-    most = max(1000, _VALUES // outputs)
+    most = max(1000, _VALUES // max(1, outputs))
     if len(targets) <= most:
         return targets
     chosen = np.linspace(0, len(targets) - 1, most).astype(np.int64)

@@ -22,4 +22,4 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 
 def epoch_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Only the lines that close an epoch; the ones in between hold the loss of single steps."""
-    return [row for row in rows if "train/loss" in row]
+    return [row for row in rows if "train/loss" in row or "seconds" in row]

@@ -12,13 +12,14 @@ TASKS = Registry(
     "task",
     {
         "classification": "epochal.tasks.classification:Classification",
+        "generation": "epochal.tasks.generation:Generation",
         "multilabel": "epochal.tasks.multilabel:Multilabel",
         "regression": "epochal.tasks.regression:Regression",
     },
 )
 SUPPLIED = ("context",)
 
-DEFAULT_LOSSES = {"class": "cross_entropy", "labels": "bce_with_logits", "value": "mse"}
+DEFAULT_LOSSES = {"class": "cross_entropy", "labels": "bce_with_logits", "value": "mse", "none": "mse"}
 
 
 def task_class(component: Component) -> type[Task]:

@@ -29,6 +29,8 @@ DIRECTIONS: dict[str, Literal["max", "min"]] = {
     "roc_auc": "max",
     "average_precision": "max",
     "mae": "min",
+    "mse": "min",
+    "psnr": "max",
     "rmse": "min",
     "r2": "max",
 }

@@ -29,7 +29,7 @@ def arrays_of(table: pl.DataFrame, kind: TargetKind, names: tuple[str, ...]) -> 
     kind, names: of the targets, as in a Manifest. Raises DataError where columns are missing.
     """
     if kind == "none":
-        values = table.select(pl.exclude("INDEX", "FILENAME", "FOLD").cast(pl.Float32, strict=False))
+        values = table.select(pl.exclude("INDEX", "FILENAME", "FOLD", "GROUP").cast(pl.Float32, strict=False))
         if values.null_count().sum_horizontal().item():
             mend = "its columns are no numbers"
             raise DataError(Problem("the table of predictions can't be read back", mend=mend))

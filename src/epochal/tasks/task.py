@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,9 @@ from epochal.data.manifest import Array, TargetKind
 from epochal.tasks.metrics import Metric
 from epochal.tasks.scores import Scores
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Criterion = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -25,7 +28,8 @@ class TaskContext:
     """What a task is told about its data.
 
     names: class names, label names, or target column names.
-    criterion: (outputs, targets) -> scalar mean loss; None where nothing is trained (prediction).
+    criterion: (outputs, targets) -> scalar mean loss; None where nothing is trained (prediction), and for a
+        task without a loss.
     single_output: the loss takes one logit for two classes.
     target_shift, target_scale: of each target column: what outputs are multiplied by and shifted with to
         give values in the units of the data (0 and 1 without ``normalize_target``).
@@ -44,11 +48,15 @@ class Task(ABC):
     """From a model's outputs to loss, predictions and scores. Subclasses are final.
 
     target: the kind of target that the task needs from a source.
-    monitor: the score that chooses the best checkpoint unless the configuration names another.
+    monitor: the score that chooses the best checkpoint unless the configuration names another; None where
+        the last one is the best.
+    has_loss: whether outputs have a loss and predictions; else ``training.step`` trains, and nothing but
+        ``plots`` and ``training.validation`` is asked after it.
     """
 
     target: ClassVar[TargetKind]
-    monitor: ClassVar[str]
+    monitor: ClassVar[str | None]
+    has_loss: ClassVar[bool] = True
 
     def __init__(self, context: TaskContext) -> None:
         self.context = context
@@ -60,7 +68,7 @@ class Task(ABC):
 
     @property
     def outputs(self) -> int:
-        """The width that a model's output must have."""
+        """The width that a model's output must have; 0 for outputs [B, ...] of any shape."""
         return len(self.names)
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -72,6 +80,15 @@ class Task(ABC):
         """The scalar mean loss of a batch."""
         assert self.context.criterion is not None, "a task for prediction has no loss"
         return self.context.criterion(outputs, targets)
+
+    def plots(self, model: nn.Module, batch: Batch) -> Mapping[str, Tensor | Figure]:  # noqa: ARG002
+        """Pictures of what the model makes of the first 64 samples of validation, by name; none by default.
+
+        Drawn after each epoch and of the best weights, in evaluation mode: ``plots/NAME.png``, TensorBoard.
+        A picture is images in the inputs' normalised units, [N, C, H, W] or, laid out in a grid,
+        [rows, columns, C, H, W]; or a matplotlib figure.
+        """
+        return {}
 
     @abstractmethod
     def running(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

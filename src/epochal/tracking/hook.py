@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self, final
 
+import numpy as np
+import numpy.typing as npt
 from torch import Tensor, nn
 
 from epochal.data.batch import Batch
@@ -67,12 +69,16 @@ class TensorBoardHook(Hook):
         step = state.counters.step
         if step % self._every == 0:
             self._show_example()
-            self._board.scalars({"train/batch_loss": float(loss), "train/lr": state.schedule.rate}, step)
+            self._board.scalars({"train/batch_loss": float(loss), **state.rates}, step)
 
     def after_epoch(self, state: TrainState, row: dict[str, float], is_best: bool) -> None:  # noqa: ARG002
         """Every number of the epoch."""
         self._show_example()
         self._board.scalars(row, state.counters.step)
+
+    def show(self, name: str, rgb: npt.NDArray[np.uint8], step: int) -> None:
+        """A picture, uint8 [H, W, 3]."""
+        self._board.image(name, rgb, step)
 
     def finish(
         self,

@@ -29,6 +29,7 @@ from epochal.run.durable import make_folders, write_text
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
 from epochal.run.sessions import at_work
+from epochal.tasks.build import task_class
 from epochal.verbs.launch import Order
 from epochal.verbs.together import train_together
 from epochal.verbs.train import train
@@ -95,6 +96,9 @@ def _plan(config: ExperimentConfig, console: Console) -> tuple[Source, int, str]
     if split is None or split.name not in FOLDS or "fold" in split.arguments:
         mend = "write data.split: {name: kfold, folds: 5}, without a fold of its own"
         raise ConfigError(Problem("the split makes no folds", "data.split", mend))
+    if not task_class(config.task).has_loss:
+        what = f"{config.task.name} has no predictions that folds could be tested on"
+        raise ConfigError(Problem(what, "task", "use `epochal train`"))
     reading, _ = read_and_split(_with_fold(config, 1), console)
     source = reading.source
     count = fold_count(split, source.manifest)

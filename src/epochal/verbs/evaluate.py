@@ -89,6 +89,10 @@ def evaluate(
             other_data(found, config, Path(data), console) if data else data_of_run(found, config, console)
         )
         experiment = assemble(config, console, parts)
+        if not experiment.task.has_loss:
+            mend = "metrics/ has what training.validation computed, if there is one"
+            what = "a run that generates has no predictions to score"
+            raise RequestError(Problem(what, str(found.path), mend))
         stack.enter_context(compute_settings(config.compute, experiment.compute.device))
         stack.enter_context(Lock(found.folder.lock))
         label = split if data is None else _label(Path(data))

@@ -211,7 +211,7 @@ def input_names(found: Inspection) -> tuple[str, ...]:
 def _classes(data: Data, split: str) -> Iterator[Row]:
     """Pictures of each class or label of a split, spread over its rows; of all, where there are none."""
     manifest, rows = data.source.manifest, data.split.rows(split)
-    if manifest.target_kind == "value":
+    if manifest.target_kind in ("value", "none"):
         yield Row("samples", len(rows), _pictures(data, rows))
         return
     for index, name in enumerate(manifest.names):

@@ -54,6 +54,9 @@ def predict(
         found = find_run(run, Path(runs))
         predictors = [load_predictor(each, device, model) for each in found.folds or [found]]
         predictor = predictors[0]
+        if not predictor.task.has_loss:
+            mend = "its samples are plots/samples.png; epochal.load(run).model.sample(noise) gives others"
+            raise RequestError(Problem("a run that generates predicts nothing", str(found.path), mend))
         opened = _open(inputs, predictor)
         with console.progress("predicting", len(opened) * len(predictors)) as advance:
             each = [one.predict(opened, batch_size, advance) for one in predictors]
