@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from epochal.plots.style import HIGHLIGHT, INK, MUTED, TRAIN, VAL, dress, new_figure
+from epochal.plots.style import COLOURS, HIGHLIGHT, INK, MUTED, TRAIN, VAL, dress, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -70,9 +71,13 @@ def plot_loss(rows: Sequence[Row], best: Best | None) -> Figure | None:
 
 
 def plot_metrics(rows: Sequence[Row], best: Best | None) -> Figure | None:
-    """A panel for each validation score over epochs, with the training split's; None without any."""
+    """A panel for each validation score over epochs, with the training split's; None without any.
+
+    What only training has, such as the losses of a step of the user's own, comes last.
+    """
     keys = dict.fromkeys(key for row in rows for key in row if key.startswith("val/") and key != "val/loss")
     panels = {key[4:]: values for key in keys if len(values := series(rows, key, "epoch"))}
+    panels |= {name: series(rows, f"val/{name}", "epoch") for name in train_only(rows) if name not in panels}
     if not panels:
         return None
     columns = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}.get(len(panels), 4)
@@ -92,18 +97,36 @@ def plot_metrics(rows: Sequence[Row], best: Best | None) -> Figure | None:
     return figure
 
 
+def train_only(rows: Sequence[Row]) -> list[str]:
+    """The names of an epoch's training scores that validation does not have."""
+    keys = dict.fromkeys(key for row in rows for key in row if key.startswith("train/"))
+    names = [key[6:] for key in keys if key.split("/")[1] not in ("loss", "batch_loss", "lr")]
+    return [name for name in names if not any(f"val/{name}" in row for row in rows)]
+
+
+def rates(rows: Sequence[Row]) -> dict[str, Series]:
+    """The learning rate over optimiser steps by its key, one for each optimizer."""
+    keys = dict.fromkeys(key for row in rows for key in row if key.split("/")[:2] == ["train", "lr"])
+    return {key: found for key in keys if len(found := series(rows, key, "step"))}
+
+
 def plot_learning_rate(rows: Sequence[Row]) -> Figure | None:
-    """The learning rate over optimiser steps; None where none was written."""
-    rate = series(rows, "train/lr", "step")
-    if not len(rate):
+    """The learning rates over optimiser steps; None where none was written."""
+    found = rates(rows)
+    if not found:
         return None
     figure = new_figure(7.2, 3.2)
     axes = figure.add_subplot()
     dress(axes, "Learning rate", "step")
-    marker = "o" if len(rate) <= _MOST_MARKED else ""
-    axes.plot(rate.x, rate.y, color=VAL, linewidth=1.8, marker=marker, markersize=4)
+    for (key, rate), colour in zip(found.items(), itertools.cycle((VAL, *COLOURS[1:])), strict=False):
+        marker = "o" if len(rate) <= _MOST_MARKED else ""
+        label = key.removeprefix("train/lr").removeprefix("/")
+        axes.plot(rate.x, rate.y, color=colour, linewidth=1.8, marker=marker, markersize=4, label=label)
+    if len(found) > 1:
+        _add_legend(figure, [axes])
+    every = np.concatenate([rate.y for rate in found.values()])
     # a rate that falls by factors of ten spends most of a run where a linear axis shows nothing
-    if rate.y.min() > 0 and np.median(rate.y) <= rate.y.max() / 10:
+    if every.min() > 0 and np.median(every) <= every.max() / 10:
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=0)

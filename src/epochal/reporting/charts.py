@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from epochal.analysis.calibration import FEWEST, bins_to_draw
+from epochal.plots.history import rates, train_only
 from epochal.plots.history import series as history_series
 from epochal.reporting.chart import Chart, Range, Series, Values
 from epochal.reporting.record import Record, SplitResult
@@ -38,18 +39,17 @@ def history_charts(record: Record) -> list[Chart]:
         for key in keys
         if key not in unit
     ]
-    rate = history_series(rows, "train/lr", "step")
+    own = {name.replace("_", " "): f"train/{name}" for name in train_only(rows)[:_MOST_NAMED]}
+    charts.append(_over_epochs(record, "Training", own))
+    found = rates(rows)
+    every = np.concatenate([rate.y for rate in found.values()] or [np.empty(0)])
     # a rate that falls by factors of ten spends most of a run where a linear axis shows nothing
-    log = len(rate) > 0 and rate.y.min() > 0 and float(np.median(rate.y)) <= rate.y.max() / 10
-    charts.append(
-        Chart(
-            "Learning rate",
-            "step",
-            "",
-            [Series("learning rate", rate.x, rate.y, "val", marked=True)],
-            log=log,
-        )
-    )
+    log = len(every) > 0 and every.min() > 0 and float(np.median(every)) <= every.max() / 10
+    lines = [
+        Series(key[9:] or "learning rate", rate.x, rate.y, f"c{place}" if place else "val", marked=True)
+        for place, (key, rate) in enumerate(found.items())
+    ]
+    charts.append(Chart("Learning rate", "step", "", lines, log=log))
     return [chart for chart in charts if any(len(each.x) for each in chart.series)]
 
 

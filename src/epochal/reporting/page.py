@@ -58,6 +58,7 @@ def run_page(record: Record, pictures: Pictures) -> str:
     sections = [
         Section("folds", "Folds", _folds(record, figures)),
         *_result_sections(record, figures),
+        Section("pictures", "Pictures", _pictures(record)),
         Section("training", "Training", _training(record, figures)),
         Section("data", "Data", facts.data(record, pictures)),
         Section("configuration", "Configuration", facts.configuration(record)),
@@ -119,6 +120,11 @@ def _folds(record: Record, figures: _Figures) -> dict[str, Any]:
         return {}
     charts = [] if record.fold_roc is None else figures.draw(fold_charts(record.fold_roc))
     return {**table, "charts": charts}
+
+
+def _pictures(record: Record) -> dict[str, Any]:
+    """What the task drew of the best weights."""
+    return {"pictures": [{"name": path.stem, **embed_file(path)} for path in record.pictures]}
 
 
 def _training(record: Record, figures: _Figures) -> dict[str, Any]:

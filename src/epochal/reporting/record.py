@@ -49,6 +49,7 @@ class Record:
     its first fold.
     crossval, fold_roc: ``crossval.json`` and ``curves/roc_folds.csv`` of a parent.
     best_epoch: by the monitor, from 1; None without an epoch.
+    pictures: what the task drew of the best weights.
     predicted: samples of each class in the predictions of a split, by split, where targets are classes.
     """
 
@@ -66,6 +67,7 @@ class Record:
     results: list[SplitResult]
     fold_roc: pl.DataFrame | None
     best_epoch: int | None
+    pictures: list[Path]
     predicted: dict[str, dict[str, int]]
 
     @property
@@ -115,6 +117,7 @@ def read_record(run: Run) -> Record:
         results=results,
         fold_roc=_table(path) if (path := folder.curve("roc", "folds")).is_file() else None,
         best_epoch=_best_epoch(config, history),
+        pictures=_pictures(folder.plots),
         predicted=_predicted(run, [result.name for result in results]) if _has_classes(config) else {},
     )
 
@@ -177,8 +180,16 @@ def _best_epoch(config: Json, history: Iterable[Json]) -> int | None:
     monitor = str((config.get("derived") or {}).get("monitor") or "val/loss")
     asked = (config.get("training") or {}).get("monitor_direction", "auto")
     sign = -1 if (direction(monitor) if asked == "auto" else asked) == "max" else 1
+    if monitor == "epoch":  # no score is followed, and the last epoch is the best
+        sign = -1
     rows = [row for row in epoch_rows(list(history)) if isinstance(row.get(monitor), int | float)]
     return int(min(rows, key=lambda row: sign * row[monitor])["epoch"]) if rows else None
+
+
+def _pictures(plots: Path) -> list[Path]:
+    """The pictures that have one of each epoch beside them, which only a task draws."""
+    names = sorted({path.name.rpartition("_epoch_")[0] for path in plots.glob("*_epoch_*.png")})
+    return [path for name in names if (path := plots / f"{name}.png").is_file()]
 
 
 def _predicted(run: Run, splits: Iterable[str]) -> dict[str, dict[str, int]]:

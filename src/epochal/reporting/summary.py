@@ -121,4 +121,5 @@ def _best(record: Record) -> str:
     of = f"of {done}" if done == planned or not planned else f"of {done} done, {planned} planned"
     if record.status == "finished" and planned and done < planned:
         of = f"of {done}, stopped early ({planned} planned)"
-    return f"{record.best_epoch} {of}, by {record.derived.get('monitor') or 'val/loss'}"
+    monitor = record.derived.get("monitor") or "val/loss"
+    return f"{record.best_epoch} {of}" + (f", by {monitor}" if monitor != "epoch" else "")
