@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 
 import epochal
 
@@ -67,3 +72,25 @@ def test_transfer_begins_with_the_classifier(here: Path) -> None:
     said = run.folder.log.read_text()
     assert "12,810 of 3,383,242 parameters train from epoch 1 on" in said
     assert "3,383,242 of 3,383,242 parameters train from epoch 2 on" in said
+
+
+@pytest.mark.slow
+def test_gan_makes_every_digit(here: Path) -> None:
+    run = epochal.train("gan", *PLAIN, quiet=True)
+    # two halves of the digits themselves are 0.08 apart, samples of an untrained generator more than 10
+    assert run.metrics["val/frechet"] < 0.2
+    model: Any = epochal.load(run).model.eval()
+    with torch.no_grad():
+        samples = model.sample(torch.randn(2000, model.latent, generator=torch.Generator().manual_seed(1)))
+    judge = LogisticRegression(max_iter=2000).fit(load_digits().data / 16, load_digits().target)
+    probabilities = judge.predict_proba((samples.flatten(1).numpy() + 1) / 2)
+    assert probabilities.max(axis=1).mean() > 0.75  # 0.92 of real digits
+    assert np.bincount(probabilities.argmax(axis=1), minlength=10).min() > 0.05 * len(samples)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_gan_fashion_learns(here: Path) -> None:
+    run = epochal.train("gan_fashion", *PLAIN, "training.epochs=2", "training.ema=0.99", quiet=True)
+    distances = run.epochs["val/frechet"].to_list()
+    assert distances[1] < distances[0]
