@@ -18,7 +18,7 @@ from epochal.analysis.calibration import (
 )
 from epochal.analysis.config import EvaluationConfig
 from epochal.analysis.decision import takes_temperature
-from epochal.analysis.mistakes import confused_pairs, worst_samples
+from epochal.analysis.mistakes import confused_pairs, worst_masks, worst_samples
 from epochal.analysis.resample import Resampler, group_numbers
 from epochal.analysis.subgroups import column_texts, fairness_gaps, subgroup_scores
 from epochal.data.manifest import Array
@@ -26,6 +26,7 @@ from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.regression import Regression
 from epochal.tasks.scores import Floats
+from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 
@@ -99,6 +100,8 @@ def mistakes(
 
     table: of the predictions, a row a sample. predictions, decided, targets: as ``scores_at`` takes them.
     """
+    if isinstance(task, Segmentation):
+        return {"errors": worst_masks(table)}
     if not isinstance(task, Classification | Multilabel | Regression):
         return {}
     chosen = predictions if decided is None else decided

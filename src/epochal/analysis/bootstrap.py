@@ -18,8 +18,10 @@ from epochal.analysis.resample import Resampler, Weights
 from epochal.data.manifest import Array
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
+from epochal.tasks.pixels import overall
 from epochal.tasks.regression import Regression
 from epochal.tasks.scores import Floats, Scores, places_of_targets, top_k
+from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 Interval = tuple[float, float]
@@ -64,7 +66,7 @@ def bootstrap_intervals(
     unit = resampler.unit
     if resampler.groups is not None and resampler.units < 2:
         return Intervals({}, "all samples are of one group")
-    if not isinstance(task, Classification | Multilabel | Regression):
+    if not isinstance(task, Classification | Multilabel | Regression | Segmentation):
         resamples = min(resamples, _OWN_TASKS)
         own = _one_by_one(task.all_scores, predictions, targets, resampler, resamples)
         return Intervals(_percentiles(own), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %")
@@ -73,7 +75,7 @@ def bootstrap_intervals(
     if losses is not None:
         parts.append(_mean_loss(*losses))
     drawn = _collect(parts, resampler, resamples)
-    if not isinstance(task, Regression):
+    if isinstance(task, Classification | Multilabel):
         columns = range(1, 2) if isinstance(task, Classification) and len(task.names) == 2 else None
         work = len(predictions) * len(columns or task.names)
         ranked = min(resamples, _RANKING_WORK // work)
@@ -84,7 +86,7 @@ def bootstrap_intervals(
         drawn |= _one_by_one(task.metrics, predictions, targets, resampler, min(resamples, _OWN_TASKS))
     intervals = _percentiles(drawn)
     method = _METHOD.format(resamples, unit)
-    if not isinstance(task, Regression):
+    if isinstance(task, Classification | Multilabel):
         intervals = _with_exact_bounds(intervals, task, targets, resampler)
         method += "; the exact binomial bound where no resample has a mistake"
     return Intervals(intervals, method)
@@ -114,6 +116,8 @@ def _counts_of(task: Task, predictions: Array, targets: Array) -> Resampled:
         return _class_counts(predictions, targets, len(task.names))
     if isinstance(task, Multilabel):
         return _label_counts(predictions > 0.5, targets > 0.5)
+    if isinstance(task, Segmentation):
+        return _pixel_counts(predictions, task.first)
     return _errors(predictions.astype(np.float64), targets.astype(np.float64))
 
 
@@ -158,6 +162,17 @@ def _label_counts(predicted: Array, positive: Array) -> Resampled:
             "recall": (hits / np.maximum(there, 1)).mean(axis=1),
             "f1": (2 * hits / np.maximum(called + there, 1)).mean(axis=1),
         }
+
+    return scores
+
+
+def _pixel_counts(confusions: Array, first: int) -> Resampled:
+    """confusions: [N, K, K]."""
+    classes = confusions.shape[1]
+    flat = confusions.reshape(len(confusions), -1).astype(np.float32)
+
+    def scores(weights: Weights) -> dict[str, Floats]:
+        return overall((weights @ flat).reshape(-1, classes, classes), first)
 
     return scores
 

@@ -14,6 +14,7 @@ from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.regression import Regression
 from epochal.tasks.scores import Floats
+from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 _MOST_ONE_BY_ONE = 20_000  # about half a second
@@ -28,6 +29,9 @@ def sample_losses(
     asked once for all; another one is asked sample by sample: None where these are more than 20,000, unless
     ``patient``; and where the mean of these losses is not the loss of all.
     """
+    if isinstance(task, Segmentation):  # of what is kept of masks, these are a part
+        each: Floats = task.losses(outputs).cpu().numpy()
+        return np.nan_to_num(each), np.isfinite(each).astype(np.float64)
     with torch.no_grad():
         whole = float(task.loss(outputs, targets))
         losses = _at_once(task, outputs, targets)

@@ -78,6 +78,22 @@ def _of_decided(task: Task, predictions: Array, decided: Array) -> Array:
     return np.where(decided > 0.5, predictions, 1 - predictions)
 
 
+def worst_masks(table: pl.DataFrame) -> pl.DataFrame:
+    """KIND, RANK, INDEX, FILENAME, and DICE, IOU and DICE_<class> of the twelve images of the lowest Dice.
+
+    table: of the predictions, a row an image; those whose Dice is not defined are left out.
+    """
+    named = table.select(pl.exclude("^(PIXELS|IOU)_.*$"))
+    values = table["DICE"].fill_null(np.inf).to_numpy()
+    order = np.argsort(values, kind="stable")[:MOST]
+    chosen: pl.DataFrame = named[order[np.isfinite(values[order])].tolist()]
+    return chosen.select(
+        pl.lit("lowest_dice").alias("KIND"),
+        pl.int_range(1, len(chosen) + 1).alias("RANK"),
+        pl.all(),
+    )
+
+
 def _ranked(named: pl.DataFrame, kind: str, rows: Array, column: str, values: Array) -> pl.DataFrame:
     ranked: pl.DataFrame = named[rows.tolist()].select(
         pl.lit(kind).alias("KIND"),

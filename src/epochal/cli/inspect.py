@@ -118,6 +118,8 @@ def _counts(found: Inspection) -> Any:
         table.add_row(_cell(name), *cells)
     if len(names) > _SHOWN:
         table.add_row(f"... {len(names) - _SHOWN} more", *("" for _ in splits))
+    for name in list(next(iter(splits)).pixels or ())[:_SHOWN]:
+        table.add_row(f"{name}, of all pixels", *(f"{(split.pixels or {})[name]:.1%}" for split in splits))
     for name in next(iter(splits)).target_mean:
         cells = (f"{split.target_mean[name]:.4g} ± {split.target_std[name]:.4g}" for split in splits)
         table.add_row(_cell(f"{name} (mean ± sd)"), *cells)

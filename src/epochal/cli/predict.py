@@ -11,7 +11,10 @@ from epochal.cli.options import device_option, quiet_option, runs_option
 @click.argument("run")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
-    "--output", "-o", metavar="FILE", help="A .csv, .parquet or .jsonl file; else a CSV on standard output."
+    "--output",
+    "-o",
+    metavar="FILE",
+    help="A .csv, .parquet or .jsonl file, or a folder for masks; else a CSV on standard output.",
 )
 @click.option(
     "--batch-size", default=128, show_default=True, type=click.IntRange(min=1), help="Samples at once."

@@ -15,8 +15,9 @@ class Batch:
 
     inputs: [B, C, H, W] for images, [B, F] for vectors, [B, C, T] for series, all float32 and normalised;
         token ids int64 [B, L] for texts.
-    targets: class indices int64 [B], labels float32 [B, L], values float32 [B, T], none float32 [B, 0];
-        mixing augmentations turn class indices into probabilities, float32 [B, K].
+    targets: class indices int64 [B], labels float32 [B, L], values float32 [B, T], none float32 [B, 0], masks
+        of class indices [B, H, W] (int64; uint8 until they are augmented; 255 is left out); mixing
+        augmentations turn class indices into probabilities, float32 [B, K].
     samples: row numbers in the manifest, int64 [B].
     name, others: of samples of several inputs: what ``inputs`` is called, and the other inputs by their
         names, each [B, ...].
@@ -27,6 +28,11 @@ class Batch:
     samples: Tensor
     name: str = "inputs"
     others: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether targets are masks, which move with their images."""
+        return self.targets.ndim == 3
 
     def __len__(self) -> int:
         return len(self.samples)

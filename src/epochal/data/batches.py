@@ -28,8 +28,13 @@ def epoch_order(rows: Array, seed: int, epoch: int) -> Array:
     return generator.permutation(rows)
 
 
-def target_tensor(manifest: Manifest) -> Tensor:
-    """All targets as losses take them: class indices int64 [N], labels or values float32 [N, T]."""
+def target_tensor(manifest: Manifest, masks: Array | None = None) -> Tensor:
+    """All targets as losses take them: class indices int64 [N], labels or values float32 [N, T].
+
+    masks: the prepared ones, uint8 [N, H, W], where targets are masks.
+    """
+    if masks is not None:
+        return torch.from_numpy(masks)
     if manifest.target_kind == "class":
         return torch.from_numpy(manifest.targets.astype(np.int64))
     return torch.from_numpy(manifest.targets.astype(np.float32))
@@ -105,6 +110,13 @@ class Batches:
         rows = self._rows(epoch)
         whole = [rows[first : first + self.size] for first in range(0, len(rows), self.size)]
         return whole if self._together else [batch[self._own(len(batch))] for batch in whole]
+
+    def kept_targets(self) -> Tensor:
+        """The targets of its rows as an evaluation keeps them: of masks, the pixels of each class [N, K]."""
+        source = self.pool.source
+        if source.masks is not None:
+            return torch.from_numpy(source.manifest.targets[self.rows])
+        return self.pool.targets[torch.from_numpy(self.rows)]
 
     def _rows(self, epoch: int) -> Array:
         """The row numbers of an epoch, in its order."""
@@ -186,7 +198,8 @@ class Batches:
         inputs = pool.normalizer(batch.inputs, pool.buffers)
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=layout)
-        return Batch(inputs, batch.targets, batch.samples, pool.name, others)
+        targets = batch.targets.long() if batch.has_masks else batch.targets
+        return Batch(inputs, targets, batch.samples, pool.name, others)
 
 
 def _moved(tensor: Tensor, device: torch.device) -> Tensor:

@@ -65,7 +65,8 @@ def prepare_samples(
     Raises DataError naming the samples that can't be read, or whose shape differs from the others'. The
     global generators are left as they were.
     """
-    source = replace(source, read=fitted(source.read, prepare.target))
+    if source.masks is None:  # an image with a mask keeps its size, which the mask has too
+        source = replace(source, read=fitted(source.read, prepare.target))
     with forked_generators():  # a Dataset or a step of the user's may draw from them
         raw = _raw(source, 0)
         first = prepare(raw)

@@ -59,12 +59,22 @@ def read_image(
             pixels = decode_jpeg(read_bytes(path), channels, target, PIXEL_LIMIT)
             if pixels is not None:
                 return pixels
-    return _opened(path, lambda image: to_array(reduced(image, target), channels))
+    return opened_image(path, lambda image: to_array(reduced(image, target), channels))
 
 
 def image_channels(path: str | os.PathLike[str]) -> int:
     """1 for a gray file, 3 for any other, from the header alone; DataError as ``read_image``."""
-    return _opened(path, lambda image: 1 if image.mode in _GRAY_MODES else 3)
+    return opened_image(path, lambda image: 1 if image.mode in _GRAY_MODES else 3)
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width as ``read_image`` gives them, from the header alone; DataError as it."""
+
+    def size(image: Image.Image) -> tuple[int, int]:
+        turned = image.getexif().get(ORIENTATION, 1) > 4
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+    return opened_image(path, size)
 
 
 def to_array(image: Image.Image, channels: int | None = None) -> Array:
@@ -102,8 +112,8 @@ def _deep_gray(image: Image.Image, channels: int) -> Array:
     return np.repeat(gray, channels, axis=0)
 
 
-def _opened(path: str | os.PathLike[str], use: Callable[[Image.Image], Result]) -> Result:
-    """What ``use`` makes of an opened image; whatever goes wrong becomes a DataError with the path."""
+def opened_image(path: str | os.PathLike[str], use: Callable[[Image.Image], Result]) -> Result:
+    """What ``use`` makes of an image file; whatever goes wrong becomes a DataError with the path."""
     try:
         with open_bytes(path) as file, Image.open(file, formats=_FORMATS) as image:
             if image.width * image.height > PIXEL_LIMIT:

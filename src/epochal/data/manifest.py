@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 import polars as pl
 
+if TYPE_CHECKING:
+    from epochal.data.masks.read import Masks
+
 Kind = Literal["image", "vector", "tensor", "series", "text"]
 """What a sample is: C×H×W, F features, an array of any shape, C channels over T steps, or token ids."""
 
-TargetKind = Literal["class", "labels", "value", "none"]
-"""What a target is: one class of several, any of several labels, real values; or there is none."""
+TargetKind = Literal["class", "labels", "value", "mask", "none"]
+"""What a target is: one class of several, any of several labels, real values, a class for each pixel; or there
+is none."""
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +35,8 @@ class Manifest:
     filenames: N strings, unique; the path relative to the source's root with forward slashes, or the
         row's number as text where samples are not files.
     targets: by ``target_kind``: ``class`` int64 [N], indices into ``names``; ``labels`` uint8 [N, L],
-        0 or 1 a label; ``value`` float32 [N, T]; ``none`` float32 [N, 0].
+        0 or 1 a label; ``value`` float32 [N, T]; ``mask`` int64 [N, K], the pixels of each class, while
+        the masks themselves are the source's; ``none`` float32 [N, 0].
     names: class names, label names, or target column names.
     groups: N strings (patient, site, ...), or None.
     splits: N strings of ``train``, ``val``, ``test`` given with the data, or None.
@@ -69,6 +74,7 @@ class Source:
     frame: N rows of columns or of one text, typed, with nulls where they are empty, which become ``array``
         only once an encoding was fitted on the training split; else None.
     beside: N rows of columns that are an input of their own beside ``kind``'s; else None.
+    masks: the row number -> the class of each pixel of its image, where targets are masks; else None.
     """
 
     manifest: Manifest
@@ -81,3 +87,4 @@ class Source:
     item: Callable[[int], Any] | None = None
     frame: pl.DataFrame | None = None
     beside: pl.DataFrame | None = None
+    masks: Masks | None = None

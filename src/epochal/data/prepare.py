@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from epochal.data.foreign import (
 )
 from epochal.data.jpeg import Target
 from epochal.data.manifest import Array
-from epochal.data.prepare_steps import Resize
+from epochal.data.prepare_steps import Moves, Resize
 from epochal.errors import ConfigError, DataError, Problem
 
 _STEPS = "epochal.data.prepare_steps"
@@ -81,6 +81,26 @@ class Prepare:
         if isinstance(first, Resize) and first.interpolation != "nearest":
             return first.target
         return None
+
+    @property
+    def of_masks(self) -> Prepare:
+        """What is done to a mask [H, W], so that it stays over its image: the steps that move pixels."""
+        return Prepare(
+            tuple(replace(step, call=step.call.mask) for step in self.steps if isinstance(step.call, Moves))
+        )
+
+    def undo(self, values: Array, size: tuple[int, int]) -> Array:
+        """Numbers float32 [K, h, w] of a prepared image, at the size of the image before: [K, *size].
+
+        NaN where the image was cut off.
+        """
+        moving = [step.call for step in self.steps if isinstance(step.call, Moves)]
+        sizes = [size]
+        for call in moving:
+            sizes.append(call.target(*sizes[-1]))
+        for call, before in zip(reversed(moving), reversed(sizes[:-1]), strict=True):
+            values = call.undo(values, before)
+        return np.ascontiguousarray(values)
 
     def digest(self) -> str:
         """Hexadecimal, of the steps' names, arguments and code: equal digests prepare equally."""

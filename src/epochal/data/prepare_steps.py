@@ -2,10 +2,13 @@
 
 An image is C×H×W: float32 in [0, 1], or uint8, which stands for the same range; amounts such as a
 padding's value are on the scale of 0 to 1 for both.
+
+A step that moves pixels is a ``Moves``: it does the same to a mask, and undoes it to what was predicted.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from epochal.data.manifest import Array
+from epochal.data.masks.coding import IGNORED
 from epochal.errors import ConfigError, DataError, Problem
 
 Size = int | tuple[int, int]
@@ -22,8 +26,24 @@ _LUMA = np.array([0.2989, 0.587, 0.114], dtype=np.float32)
 """The weights of red, green and blue in gray: ITU-R BT.601."""
 
 
+class Moves(ABC):
+    """A step that moves pixels."""
+
+    @abstractmethod
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what an image of this height and width becomes."""
+
+    @abstractmethod
+    def mask(self, mask: Array) -> Array:
+        """A mask of classes [H, W] moved as its image is; no class is made up on the way."""
+
+    @abstractmethod
+    def undo(self, values: Array, size: tuple[int, int]) -> Array:
+        """Numbers float32 [K, h, w] of a prepared image back at the size before; NaN where it was cut off."""
+
+
 @dataclass(frozen=True)
-class Resize:
+class Resize(Moves):
     """Resizes an image, antialiased when it shrinks, as torchvision's v2 resize does.
 
     size: pixels, ``height, width`` or one number for a square; with ``keep_aspect`` one number, the
@@ -66,9 +86,26 @@ class Resize:
         longer = int(size[0] * long / short)
         return (size[0], longer) if height <= width else (longer, size[0])
 
+    def mask(self, mask: Array) -> Array:
+        """The class under the centre of each new pixel."""
+        size = self.target(*mask.shape)
+        rows, columns = (
+            ((np.arange(new) + 0.5) * (old / new)).astype(np.int64)
+            for new, old in zip(size, mask.shape, strict=True)
+        )
+        found: Array = mask[rows[:, None], columns]
+        return found
+
+    def undo(self, values: Array, size: tuple[int, int]) -> Array:
+        """Bilinearly, which gives smoother borders than the classes themselves would."""
+        back: Array = F.interpolate(torch.from_numpy(values)[None], size, mode="bilinear", antialias=True)[
+            0
+        ].numpy()
+        return back
+
 
 @dataclass(frozen=True)
-class CenterCrop:
+class CenterCrop(Moves):
     """Cuts the middle out of an image; size: pixels, ``height, width`` or one number for a square."""
 
     size: int | tuple[int, int]
@@ -78,17 +115,35 @@ class CenterCrop:
 
     def __call__(self, sample: Array) -> Array:
         """The middle, a view; DataError where the image is smaller."""
-        _, height, width = _image("center_crop", sample).shape
+        rows, columns = self._window(*_image("center_crop", sample).shape[1:])
+        return sample[:, rows, columns]
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        """The size of the middle."""
+        rows, columns = self._window(height, width)
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    def mask(self, mask: Array) -> Array:
+        """The middle."""
+        return mask[self._window(*mask.shape)]
+
+    def undo(self, values: Array, size: tuple[int, int]) -> Array:
+        """In the middle of nothing."""
+        back = np.full((len(values), *size), np.nan, np.float32)
+        back[:, *self._window(*size)] = values
+        return back
+
+    def _window(self, height: int, width: int) -> tuple[slice, slice]:
         rows, columns = _pixels("center_crop", self.size)
         if rows > height or columns > width:
             what = f"center_crop can't cut {rows}×{columns} out of an image of {height}×{width}"
             raise DataError(Problem(what, mend="resize or pad before it"))
         top, left = round((height - rows) / 2), round((width - columns) / 2)
-        return sample[:, top : top + rows, left : left + columns]
+        return slice(top, top + rows), slice(left, left + columns)
 
 
 @dataclass(frozen=True)
-class Pad:
+class Pad(Moves):
     """Pads an image evenly to at least a size; an odd pixel goes to the bottom or the right.
 
     size: pixels, ``height, width`` or one number for a square. value: 0 is black, 1 is white.
@@ -105,11 +160,27 @@ class Pad:
     def __call__(self, sample: Array) -> Array:
         """The image, at least of the size."""
         _, height, width = _image("pad", sample).shape
-        rows, columns = _pixels("pad", self.size)
-        down, right = max(0, rows - height), max(0, columns - width)
-        margins = ((0, 0), (down // 2, down - down // 2), (right // 2, right - right // 2))
         value = round(self.value * 255) if sample.dtype == np.uint8 else self.value
-        return np.pad(sample, margins, constant_values=value)
+        return np.pad(sample, ((0, 0), *self._margins(height, width)), constant_values=value)
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        """At least the size."""
+        rows, columns = _pixels("pad", self.size)
+        return max(rows, height), max(columns, width)
+
+    def mask(self, mask: Array) -> Array:
+        """The mask with its margins left out of loss and scores."""
+        return np.pad(mask, self._margins(*mask.shape), constant_values=IGNORED)
+
+    def undo(self, values: Array, size: tuple[int, int]) -> Array:
+        """Without the margins."""
+        (top, _), (left, _) = self._margins(*size)
+        return values[:, top : top + size[0], left : left + size[1]]
+
+    def _margins(self, height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        rows, columns = self.target(height, width)
+        down, right = rows - height, columns - width
+        return (down // 2, down - down // 2), (right // 2, right - right // 2)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class Statistics:
     count: samples. mean, std, minimum, maximum: one number a channel (images, series), a feature (vectors) or
     in all (other shapes), of what ``data.transform`` gives; image values in [0, 1]. std is the population's
     (divided by n).
-    target_counts: samples of each class or label; empty for values.
+    target_counts: samples of each class or label, pixels of each class of masks; empty for values.
     target_mean, target_std: of each target column; empty unless targets are values.
     beside_mean, beside_std: of the columns that are a second input; empty without them.
     """
@@ -77,7 +77,7 @@ def measure(
     if manifest.target_kind == "class":
         counts = np.bincount(targets, minlength=len(manifest.names))
         return Statistics(len(rows), *inputs, target_counts=tuple(counts.tolist()))
-    if manifest.target_kind == "labels":
+    if manifest.target_kind in ("labels", "mask"):
         return Statistics(len(rows), *inputs, target_counts=tuple(targets.sum(axis=0, dtype=int).tolist()))
     mean, std = targets.mean(axis=0, dtype=np.float64), targets.std(axis=0, dtype=np.float64)
     return Statistics(len(rows), *inputs, target_mean=tuple(mean.tolist()), target_std=tuple(std.tolist()))
@@ -86,11 +86,14 @@ def measure(
 def targets_like(statistics: Statistics, kind: TargetKind) -> Array:
     """Targets with the counts of the training split, in another order: enough to weigh a loss by them.
 
-    ``class``: int64 [N]; ``labels``: uint8 [N, L]; ``value``: float32 [0, T], by which no loss is weighed.
+    ``class``: int64 [N]; ``labels``: uint8 [N, L]; ``value``: float32 [0, T], by which no loss is weighed;
+    ``mask``: int64 [1, K], pixels of each class.
     """
     counts = np.array(statistics.target_counts, np.int64)
     if kind == "class":
         return np.repeat(np.arange(len(counts)), counts)
+    if kind == "mask":
+        return counts[None]
     if kind == "labels":
         return (np.arange(statistics.count)[:, None] < counts).astype(np.uint8)
     return np.zeros((0, len(statistics.target_mean)), np.float32)

@@ -31,6 +31,7 @@ _DEFAULT_MODELS = {
     "series": "tcn",
     "text": "text_transformer",
 }
+_MASK_MODEL = "unet"
 _PROVISIONAL = 32
 
 
@@ -84,7 +85,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
     pool = Pool(
         source=data.source,
         samples=data.samples,
-        targets=target_tensor(data.source.manifest),
+        targets=target_tensor(data.source.manifest, data.masks),
         normalizer=data.normalizer.to(compute.device),
         device=compute.device,
         seed=config.seed,
@@ -94,7 +95,8 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         beside=data.normalized_columns(),
     )
     classes = len(task.names) if task.target == "class" else None
-    augment = build_augment(config.data.augment, data.source.kind, classes)
+    masks = data.masks is not None
+    augment = build_augment(config.data.augment, data.source.kind, classes, masks=masks)
     size, evaluation_size = _batch_sizes(config)
     return Experiment(
         id=experiment_id(config, data),
@@ -126,9 +128,8 @@ def fill_in(config: ExperimentConfig, kind: str) -> ExperimentConfig:
     """The configuration with the model and the loss that it leaves to us."""
     task = task_class(config.task)
     loss = config.loss or (Component(name=DEFAULT_LOSSES[task.target]) if task.has_loss else None)
-    return config.model_copy(
-        update={"model": config.model or Component(name=_DEFAULT_MODELS[kind]), "loss": loss}
-    )
+    model = _MASK_MODEL if task.target == "mask" else _DEFAULT_MODELS[kind]
+    return config.model_copy(update={"model": config.model or Component(name=model), "loss": loss})
 
 
 def assemble_task(config: ExperimentConfig, data: Data) -> Task:

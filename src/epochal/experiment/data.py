@@ -16,12 +16,14 @@ from epochal.data.cache import Samples, prepare_samples
 from epochal.data.check.files import FileFacts, file_oddities
 from epochal.data.check.findings import Finding, act_on, problems_of
 from epochal.data.check.leaks import find_leaks
+from epochal.data.check.masks import mask_oddities
 from epochal.data.check.reading import Reading, read_source
 from epochal.data.check.splitting import split_usable
 from epochal.data.check.summary import summarise
 from epochal.data.check.values import find_oddities
 from epochal.data.encode.encoding import Encoding, encoding_to_json
 from epochal.data.manifest import Array, Source
+from epochal.data.masks.prepared import prepare_masks
 from epochal.data.prepare import Prepare, build_prepare
 from epochal.data.sources import build_source
 from epochal.data.split import Split
@@ -56,6 +58,7 @@ class Data:
 
     encoding, beside: how the samples, and the columns that are a second input, became numbers; None where
     they were numbers. columns: the second input, float32 [N, F], not normalised.
+    masks: the prepared ones, uint8 [N, H, W], where targets are masks.
     findings: of the checks. excluded: row of the whole source -> FILENAME of what ``data.exclude`` left out.
     facts: of image files, where they were looked at.
     """
@@ -69,6 +72,7 @@ class Data:
     encoding: Encoding | None = None
     beside: Encoding | None = None
     columns: Array | None = None
+    masks: Array | None = None
     findings: tuple[Finding, ...] = ()
     excluded: dict[int, str] = field(default_factory=dict)
     facts: FileFacts | None = None
@@ -172,7 +176,7 @@ def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[F
     found = find_leaks(reading.subject, split, reading.facts, drawn=drawn)
     if reading.facts is not None:
         found += file_oddities(reading.subject, reading.facts)
-    return found + find_oddities(reading.subject, split)
+    return found + mask_oddities(reading.subject) + find_oddities(reading.subject, split)
 
 
 def _assembled(
@@ -204,6 +208,9 @@ def _encoded(
         columns = beside.encode(source.beside).values
     prepare, transform = build_prepare(config.data.prepare), build_transform(config.data.transform)
     samples = _prepared(_named_by(encoding, source), prepare, config, console)
+    masks = None
+    if source.masks is not None:
+        masks = prepare_masks(source, samples, prepare, config.data.cache, config.cache_folder, console)
     if run is not None:
         statistics = load_statistics(run)
     else:
@@ -214,7 +221,7 @@ def _encoded(
             statistics = replace(statistics, beside_mean=tuple(mean), beside_std=tuple(std))
     shape = transform.shape(samples.shape)
     normalizer = build_normalizer(config.data, statistics, shape, source.kind, cardinalities(encoding))
-    return Data(source, split, prepare, samples, statistics, normalizer, encoding, beside, columns)
+    return Data(source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks)
 
 
 def _named_by(encoding: Encoding | None, source: Source) -> Source:
@@ -278,6 +285,8 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
         arguments["channels"] = facts["channels"]
     elif component.name == "table":
         arguments["features"] = facts["features"]
+    if facts.get("mask_values"):
+        arguments["classes"] = dict(zip(facts["names"], facts["mask_values"], strict=True))
     moved = Component.model_validate({"name": component.name, **arguments})
     source = build_source(moved, task_class(config.task).target)
     source = with_names(source, tuple(facts["names"]), str(path))

@@ -18,6 +18,7 @@ from epochal.experiment.own_code import describe
 from epochal.experiment.testing import check_evaluation
 from epochal.experiment.whole_split import enough
 from epochal.losses.build import accepts_probabilities
+from epochal.losses.dice import DiceLoss
 from epochal.losses.focal import FocalLoss, SigmoidFocalLoss
 from epochal.tasks.task import Task
 
@@ -25,8 +26,15 @@ _ONE_OF_SEVERAL = (nn.CrossEntropyLoss, nn.NLLLoss, nn.MultiMarginLoss, FocalLos
 _YES_OR_NO = (nn.BCEWithLogitsLoss, nn.BCELoss, nn.SoftMarginLoss, SigmoidFocalLoss)
 _UNFIT: dict[TargetKind, tuple[type[nn.Module], ...]] = {
     "class": (),
-    "labels": _ONE_OF_SEVERAL,
-    "value": (*_ONE_OF_SEVERAL, *_YES_OR_NO, nn.MultiLabelMarginLoss, nn.MultiLabelSoftMarginLoss),
+    "labels": (*_ONE_OF_SEVERAL, DiceLoss),
+    "value": (
+        *_ONE_OF_SEVERAL,
+        *_YES_OR_NO,
+        DiceLoss,
+        nn.MultiLabelMarginLoss,
+        nn.MultiLabelSoftMarginLoss,
+    ),
+    "mask": _YES_OR_NO,
     "none": (),
 }
 """Losses that compute something with the targets of a task, but not what the task means by its outputs."""
@@ -35,6 +43,7 @@ _FIT = {
     "labels": "bce_with_logits or sigmoid_focal",
     "value": "mse, l1, smooth_l1 or huber",
     "none": "mse, l1, smooth_l1 or huber",
+    "mask": "cross_entropy, dice, focal or a sum of them",
 }
 
 
@@ -93,8 +102,9 @@ def _outputs(experiment: Experiment, batch: Batch) -> Tensor:
         mend = "the shape is [batch, ...one sample after prepare]"
         raise ConfigError(Problem(what, "model", mend)) from error
     width = tuple(outputs.shape[1:])
-    if task.outputs and width != (task.outputs,):
-        raise ConfigError(_wrong_width(experiment, name, width))
+    expected = task.output_shape(batch.targets)
+    if task.outputs and width != expected:
+        raise ConfigError(_wrong_width(experiment, name, width, expected))
     return outputs
 
 
@@ -155,10 +165,11 @@ def _check_scores(experiment: Experiment, outputs: Tensor, targets: Tensor) -> N
     scores are defined depends on the targets alone.
     """
     task, val = experiment.task, experiment.val
-    truth = enough(val.pool.targets[torch.from_numpy(val.rows)], task.outputs).cpu().numpy()
+    truth = enough(val.kept_targets(), task.outputs).cpu().numpy()
     try:
         running = task.running(outputs, targets)
-        predictions = task.predict(outputs).cpu().numpy()
+        kept, _ = task.keep(outputs, targets)
+        predictions = task.kept_predictions(kept).cpu().numpy()
         predictions = np.resize(predictions, (len(truth), *predictions.shape[1:]))
         scores = task.scores(predictions, truth)
         _check_metrics(task, predictions, truth)
@@ -194,9 +205,15 @@ def _check_metrics(task: Task, predictions: Array, targets: Array) -> None:
             raise ConfigError(Problem(what, f"evaluation.metrics.{position}", mend)) from error
 
 
-def _wrong_width(experiment: Experiment, name: str, width: tuple[int, ...]) -> Problem:
+def _wrong_width(
+    experiment: Experiment, name: str, width: tuple[int, ...], expected: tuple[int, ...]
+) -> Problem:
     task = experiment.task
-    kinds = {"class": "classes", "labels": "labels", "value": "target columns"}
+    if len(expected) > 1:
+        given, wanted = ("×".join(map(str, shape)) for shape in (width, expected))
+        what = f"{name} gives {given or 'one number'} for a sample, and masks of its classes are {wanted}"
+        return Problem(what, "model", "use a network for segmentation, such as unet")
+    kinds = {"class": "classes", "labels": "labels", "value": "target columns", "mask": "classes"}
     shown = ", ".join(task.names[:6]) + (", ..." if len(task.names) > 6 else "")
     given = str(width[0]) if len(width) == 1 else f"an array of shape {list(width)}"
     found = f"{len(task.names)} {kinds[task.target]} ({shown})"

@@ -204,7 +204,7 @@ def _test(experiment: Experiment, copied: Experiment, folder: RunFolder) -> tupl
     split = "test" if len(copied.test.rows) else "val"
     batches = copied.batches(split)
     some = few(batches)
-    targets = enough(batches.pool.targets[torch.from_numpy(batches.rows)], copied.task.outputs)
+    targets = enough(batches.kept_targets(), copied.task.outputs)
     mend = "scores(), curves() and table() get predictions [N, ...] and targets [N, ...] of the whole split"
     with phase("the test phase would fail", "task" if _is_own(copied.task) else "model", mend):
         write_checkpoint(folder.best, experiment.model.state_dict(), {"epoch": 1})

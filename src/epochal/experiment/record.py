@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from epochal.data.images import ImageFiles
+from epochal.data.manifest import Source
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.identity import own_files, split_digest
 
@@ -21,6 +22,7 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "channels": int(_raw_channels(experiment)) if image else None,
         "image_files": isinstance(data.source.read, ImageFiles),
         "features": list(data.source.features),
+        "mask_values": _mask_values(data.source),
         "read_columns": {
             key: list(frame.columns)
             for key, frame in (("sample", data.source.frame), ("beside", data.source.beside))
@@ -39,6 +41,12 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "split_digest": split_digest(data.split),
         "own_files": own_files(experiment.config),
     }
+
+
+def _mask_values(source: Source) -> list[int] | None:
+    """The numbers that stand for classes in masks; None without masks, and where colours stand for them."""
+    masks = source.masks
+    return None if masks is None or masks.coding.colored else list(masks.coding.values)
 
 
 def _raw_channels(experiment: Experiment) -> int:

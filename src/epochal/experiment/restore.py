@@ -104,7 +104,7 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
         shape=shape,
         channels=facts["channels"],
         features=tuple(facts["features"]),
-        target=prepare.target if facts.get("image_files") else None,
+        target=prepare.target if facts.get("image_files") and task.target != "mask" else None,
         encoding=encoding,
         beside=beside,
         decision=read_decision(run.folder),

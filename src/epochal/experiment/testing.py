@@ -26,6 +26,7 @@ from epochal.engine.own_step import StepState
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.doubts import warn_of_doubts
+from epochal.experiment.overlays import draw_overlays
 from epochal.experiment.own_validation import own_scores
 from epochal.experiment.pictures import draw_split, write_pictures
 from epochal.experiment.restore import read_decision
@@ -38,6 +39,7 @@ from epochal.tasks.build import task_class
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.scores import Scores
+from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 _Collected = tuple[Tensor, Tensor, Tensor]
@@ -143,7 +145,10 @@ def _write(
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
     for label in outcomes:
-        draw_split(folder, label, batches[label].pool)
+        if isinstance(experiment.task, Segmentation):
+            draw_overlays(experiment, model, batches[label], folder, label)
+        else:
+            draw_split(folder, label, batches[label].pool)
     write_pictures(experiment, model, folder)
     return outcomes
 

@@ -38,7 +38,7 @@ class WholeSplit(Task):
     """A task whose loss, scores and curves are those of all targets of a split, a few outputs repeated.
 
     Which scores are defined depends on the targets: a few samples may lack a class that the split has.
-    task: what computes them. targets: of the split, as in a Batch.
+    task: what computes them. targets: of the split, as an evaluation keeps them.
     """
 
     def __init__(self, task: Task, targets: Tensor) -> None:
@@ -57,9 +57,21 @@ class WholeSplit(Task):
         return self._task.forward(model, batch)
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The task's, of the few samples."""
+        return self._task.loss(outputs, targets)
+
+    def keep(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """The task's, of the few samples."""
+        return self._task.keep(outputs, targets)
+
+    def kept_loss(self, kept: Tensor, targets: Tensor) -> Tensor:
         """Of the whole split."""
-        index = torch.arange(len(self._targets), device=outputs.device) % len(outputs)
-        return self._task.loss(outputs[index], self._targets.to(targets.device))
+        index = torch.arange(len(self._targets), device=kept.device) % len(kept)
+        return self._task.kept_loss(kept[index], self._targets.to(targets.device))
+
+    def kept_predictions(self, kept: Tensor) -> Tensor:
+        """The task's, of the few samples."""
+        return self._task.kept_predictions(kept)
 
     def running(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """The task's, of the few samples."""

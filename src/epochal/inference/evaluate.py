@@ -22,8 +22,9 @@ Autocast = Callable[[], AbstractContextManager[object]]
 class Outcome:
     """N evaluated samples, in the order of the batches.
 
-    samples: row numbers int64 [N]. predictions: probabilities [N, K] or values [N, T], float32.
-    targets: as in a Batch. scores: with the loss of the whole split as ``loss``.
+    samples: row numbers int64 [N]. predictions: probabilities [N, K] or values [N, T], float32; of masks,
+    pixels by true and predicted class, int32 [N, K, K]. targets: as in a Batch, or as the task keeps them.
+    scores: with the loss of the whole split as ``loss``.
     """
 
     samples: Array
@@ -35,7 +36,9 @@ class Outcome:
 def collect(
     model: nn.Module, task: Task, batches: Iterable[Batch], autocast: Autocast
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Outputs [N, ...], targets [N, ...] and row numbers [N] over batches, in evaluation mode.
+    """What the task keeps of outputs and targets [N, ...], and row numbers [N], in evaluation mode.
+
+    All of both, unless the task's outputs are too large to be held for a whole split.
 
     The model's training mode is restored; no generator is drawn from; nothing waits for the device.
     """
@@ -48,8 +51,10 @@ def collect(
             # and not around the batches: a Dataset's own code runs there
             with torch.no_grad(), autocast():
                 raw = task.forward(model, batch)
-            outputs.append(raw.float())
-            targets.append(batch.targets)
+            with torch.no_grad():
+                kept, truth = task.keep(raw.float(), batch.targets)
+            outputs.append(kept)
+            targets.append(truth)
             samples.append(batch.samples)
     finally:
         model.train(training)
@@ -64,8 +69,8 @@ def evaluate_batches(model: nn.Module, task: Task, batches: Iterable[Batch], aut
 def score(task: Task, outputs: Tensor, targets: Tensor, samples: Tensor) -> Outcome:
     """Predictions and scores of what ``collect`` gave."""
     with torch.no_grad():
-        loss = float(task.loss(outputs, targets))
-        predictions = task.predict(outputs)
+        loss = float(task.kept_loss(outputs, targets))
+        predictions = task.kept_predictions(outputs)
     values: Array = predictions.cpu().numpy()
     truth: Array = targets.cpu().numpy()
     scores = task.all_scores(values, truth) if np.isfinite(values).all() else Scores({}, {})

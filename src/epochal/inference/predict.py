@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,12 +16,23 @@ from epochal.data.encode.encoding import Encoding
 from epochal.data.inputs import Inputs
 from epochal.data.jpeg import Target
 from epochal.data.manifest import Array, Kind
+from epochal.data.masks.coding import IGNORED
 from epochal.data.prepare import Prepare
 from epochal.data.statistics import Normalizer
 from epochal.data.values import to_float
 from epochal.errors import DataError, Problem
 from epochal.inference.evaluate import Autocast
 from epochal.tasks.task import Task
+
+_VALUES = 1 << 26  # probabilities that are held at once
+
+
+@dataclass(frozen=True)
+class Part:
+    """The predictions of a batch, [B, ...], and the shapes of its B samples as they were read."""
+
+    values: Array
+    shapes: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -55,21 +67,38 @@ class Predictor:
     ) -> Array:
         """Probabilities [N, K] or values [N, T], float32, in the order of the inputs; none for none.
 
+        Of segmentation they are [N, K, H, W], of the prepared images; see ``masks`` for masks of the images.
+
         Raises DataError naming the input whose shape, once prepared, is not the model's.
         """
-        predictions = []
+        predictions = [part.values for part in self.parts(inputs, batch_size, advance)]
+        return np.concatenate(predictions) if predictions else np.empty((0, len(self.task.names)), np.float32)
+
+    def parts(
+        self, inputs: Inputs, batch_size: int = 128, advance: Callable[[int], None] = lambda _: None
+    ) -> Iterator[Part]:
+        """What ``predict`` gives, batch by batch."""
         self.model.eval()
-        with torch.no_grad():  # not inference_mode: the model may be trained on
-            for rows in _chunks(len(inputs), batch_size):
-                batch = self._batch([self._sample(inputs, row) for row in rows], rows)
+        for rows in _chunks(len(inputs), batch_size):
+            with torch.no_grad():  # not inference_mode: the model may be trained on
+                raw = [inputs.read(row) for row in rows]
+                samples = [
+                    self._prepared(sample, inputs.filenames[row])
+                    for sample, row in zip(raw, rows, strict=True)
+                ]
+                batch = self._batch(samples, rows)
                 with self.autocast():  # as in training: not around prepare
                     outputs = self.task.forward(self.model, batch)
-                predictions.append(self.task.predict(self.decision.scaled(outputs.float())).cpu())
-                advance(len(rows))
-        result: Array = (
-            torch.cat(predictions) if predictions else torch.empty(0, len(self.task.names))
-        ).numpy()
-        return result
+                predictions = self.task.predict(self.decision.scaled(outputs.float())).cpu()
+            yield Part(predictions.numpy(), tuple(sample.shape for sample in raw))
+            advance(len(rows))
+
+    def masks(self, inputs: Inputs, batch_size: int = 128) -> Iterator[Array]:
+        """Of segmentation, the class of each pixel of each image as it was given: uint8 [H, W].
+
+        Resizing and padding are undone; 255 is what ``prepare`` has cut off.
+        """
+        return masks_of([self], inputs, batch_size)
 
     def table(self, predictions: Array) -> dict[str, Any]:
         """The columns of ``Task.table`` of what ``predict`` gave, with the thresholds that the run chose."""
@@ -80,13 +109,13 @@ class Predictor:
         """What outputs are divided by before they become probabilities; None where it was not fitted."""
         return self.decision.temperature
 
-    def _sample(self, inputs: Inputs, row: int) -> Array:
-        sample = self.prepare(inputs.read(row))
+    def _prepared(self, raw: Array, name: str) -> Array:
+        sample = self.prepare(raw)
         if sample.shape != self.shape:
             raise DataError(
                 Problem(
                     f"its shape, prepared, is {_words(sample.shape)}; the model takes {_words(self.shape)}",
-                    where=inputs.filenames[row],
+                    where=name,
                     mend="give it samples like those of training, or train with a resize in data.prepare",
                 )
             )
@@ -99,6 +128,23 @@ class Predictor:
         if inputs.ndim == 4 and self.channels_last:  # another layout is another order of summation
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         return Batch(inputs, torch.empty(0), torch.arange(rows.start, rows.stop))
+
+
+def masks_of(
+    predictors: Sequence[Predictor],
+    inputs: Inputs,
+    batch_size: int,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Iterator[Array]:
+    """The class of each pixel by the mean probability of several models; see ``Predictor.masks``."""
+    first = predictors[0]
+    pixels = len(first.task.names) * first.shape[1] * first.shape[2]
+    size = max(1, min(batch_size, _VALUES // pixels))
+    for parts in zip(*(each.parts(inputs, size, advance) for each in predictors), strict=True):
+        mean = np.mean([part.values for part in parts], axis=0)
+        for probabilities, shape in zip(mean, parts[0].shapes, strict=True):
+            whole = first.prepare.undo(probabilities, (shape[1], shape[2]))
+            yield np.where(np.isnan(whole[0]), IGNORED, whole.argmax(axis=0)).astype(np.uint8)
 
 
 def _chunks(count: int, size: int) -> Iterator[range]:

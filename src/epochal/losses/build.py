@@ -9,14 +9,18 @@ from functools import partial
 from typing import Any, cast
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn.modules import loss as torch_losses
 
 from epochal.config.component import Component, Registry, check_arguments
 from epochal.data.manifest import Array, TargetKind
+from epochal.data.masks.coding import IGNORED
 from epochal.errors import ConfigError, EpochalError, Problem
 from epochal.losses.class_weights import balanced_weights, positive_weights
+from epochal.losses.dice import DiceLoss
 from epochal.losses.focal import SigmoidFocalLoss
+from epochal.losses.weighted_sum import WeightedSum
 
 BALANCED = "balanced"
 WEIGHTS = ("weight", "pos_weight", "alpha")
@@ -25,7 +29,7 @@ WEIGHTS = ("weight", "pos_weight", "alpha")
 SINGLE_OUTPUT_LOSSES = frozenset({"bce_with_logits", "BCEWithLogitsLoss", "sigmoid_focal"})
 """Names of losses that see two classes as one yes-or-no output."""
 
-_CLASS_INDEX_LOSSES = (nn.NLLLoss, nn.MultiMarginLoss, nn.MultiLabelMarginLoss)
+_CLASS_INDEX_LOSSES = (DiceLoss, nn.NLLLoss, nn.MultiMarginLoss, nn.MultiLabelMarginLoss)
 
 
 def _snake_case(name: str) -> str:
@@ -62,12 +66,14 @@ LOSSES = Registry(
     "loss",
     {
         **_torch_names(),
+        "dice": "epochal.losses.dice:DiceLoss",
         "focal": "epochal.losses.focal:FocalLoss",
         "sigmoid_focal": "epochal.losses.focal:SigmoidFocalLoss",
+        "sum": "epochal.losses.weighted_sum:WeightedSum",
     },
     fallback=_other_torch_loss,
 )
-"""torch.nn's losses by their own names and in snake case without ``Loss``, and the focal losses."""
+"""torch.nn's losses by their own names and in snake case without ``Loss``, and our own."""
 
 
 class FunctionLoss(nn.Module):
@@ -90,10 +96,16 @@ def build_loss(component: Component, targets: Array, target_kind: TargetKind, cl
     """The loss, called as ``loss(outputs, targets) -> scalar``, on the CPU; its tensors are buffers.
 
     targets: of the training rows, as in the manifest; ``balanced`` weights derive from them alone.
-    classes: classes, labels or target columns. ConfigError where the loss can't be built.
+    classes: classes, labels or target columns. Of masks, the loss is told which pixels are left out where it
+    has an ``ignore_index``. ConfigError where the loss can't be built.
     """
     function = LOSSES.resolve(component.name)
     arguments = dict(component.arguments)
+    if function is WeightedSum:
+        parts = [Component.model_validate(each) for each in arguments["losses"]]
+        arguments["losses"] = [build_loss(each, targets, target_kind, classes) for each in parts]
+    if target_kind == "mask" and "ignore_index" in inspect.signature(function).parameters:
+        arguments.setdefault("ignore_index", IGNORED)
     yes_or_no = component.name in SINGLE_OUTPUT_LOSSES and target_kind == "class" and classes == 2
     for key in WEIGHTS:
         value = arguments.get(key)
@@ -124,6 +136,8 @@ def check_loss(component: Component) -> list[tuple[str, Problem]]:
             problems.append(("reduction", Problem(what, mend=mend)))
     supplied = [] if inspect.isclass(function) else _first_two(function)
     problems += check_arguments(function, component.name, arguments, supplied)
+    if function is WeightedSum and not problems:
+        problems += _check_parts(arguments)
     is_own = ":" in component.name
     for key in WEIGHTS:
         if key in arguments and not is_own and key in inspect.signature(function).parameters:
@@ -131,10 +145,33 @@ def check_loss(component: Component) -> list[tuple[str, Problem]]:
     return problems
 
 
+def _check_parts(arguments: Mapping[str, Any]) -> list[tuple[str, Problem]]:
+    """What is wrong with the losses of a sum, and with their weights."""
+    parts, weights = arguments["losses"], arguments.get("weights")
+    if not isinstance(parts, list | tuple) or not parts:
+        return [("losses", Problem("a sum needs losses", mend="write losses: [cross_entropy, dice]"))]
+    problems = []
+    for place, part in enumerate(parts):
+        try:
+            found = check_loss(Component.model_validate(part))
+        except ValidationError:
+            found = [
+                ("", Problem(f"{part!r} is no loss", mend="write a name, or {name: ..., argument: ...}"))
+            ]
+        except ConfigError as error:
+            found = [("", problem) for problem in error.problems]
+        problems += [(f"losses.{place}.{key}".rstrip("."), problem) for key, problem in found]
+    if weights is not None and (not isinstance(weights, list | tuple) or len(weights) != len(parts)):
+        problems.append(("weights", Problem("the weights don't fit the losses", mend="give one for each")))
+    return problems
+
+
 def accepts_probabilities(loss: nn.Module) -> bool:
     """Whether targets may be class probabilities [B, K], as mixing augmentations and smoothing make them."""
     if isinstance(loss, nn.CrossEntropyLoss):
         return loss.ignore_index < 0  # PyTorch refuses to ignore an index that is none
+    if isinstance(loss, WeightedSum):
+        return all(accepts_probabilities(part) for part in loss.losses)
     return not isinstance(loss, _CLASS_INDEX_LOSSES)
 
 

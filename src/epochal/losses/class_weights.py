@@ -17,8 +17,8 @@ Weights = npt.NDArray[np.float64]
 def balanced_weights(targets: Array, target_kind: TargetKind, classes: int) -> Weights:
     """n / (K n_k) for each of K classes or labels, [K]: scikit-learn's "balanced" (King & Zeng 2001).
 
-    targets: of the training rows; class indices [N] or labels [N, K]. n_k is how often a class occurs,
-    n the sum over classes. One that never occurs is weighted as if it had occurred once.
+    targets: of the training rows; class indices [N], labels [N, K] or pixels [N, K]. n_k is how often a
+    class occurs, n the sum over classes. One that never occurs is weighted as if it had occurred once.
     """
     counts = _counts(targets, target_kind, classes)
     weights: Weights = counts.sum() / (classes * _at_least_one(counts))
@@ -39,7 +39,7 @@ def positive_weights(targets: Array, target_kind: TargetKind, classes: int) -> W
 
 
 def _counts(targets: Array, target_kind: TargetKind, classes: int) -> Weights:
-    if target_kind == "labels":
+    if target_kind in ("labels", "mask"):
         counts: Weights = targets.sum(axis=0, dtype=np.float64)
         return counts
     return np.bincount(targets, minlength=classes).astype(np.float64)

@@ -14,14 +14,20 @@ class FocalLoss(nn.Module):
 
     gamma: how much less the well classified count; 0 gives cross-entropy. alpha: a factor for each class;
     or one number: with two classes the weight of the second against 1 - alpha for the first, as in the
-    paper, and a factor on the whole loss with more.
+    paper, and a factor on the whole loss with more. ignore_index: the class of targets that don't count.
     """
 
     alpha: Tensor | None
 
-    def __init__(self, gamma: float = 2.0, alpha: float | Sequence[float] | Tensor | None = None) -> None:
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float | Sequence[float] | Tensor | None = None,
+        ignore_index: int = -100,
+    ) -> None:
         super().__init__()
         self.gamma = gamma
+        self.ignore_index = ignore_index
         self.register_buffer("alpha", None if alpha is None else torch.as_tensor(alpha, dtype=torch.float32))
 
     def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
@@ -30,11 +36,14 @@ class FocalLoss(nn.Module):
         log_probabilities = F.log_softmax(outputs, dim=1)
         if targets.is_floating_point():
             return -(targets * self._terms(log_probabilities, self._factors(classes, outputs))).sum(1).mean()
-        log_p = log_probabilities.gather(1, targets.unsqueeze(1))
+        counted = targets != self.ignore_index
+        index = targets.masked_fill(~counted, 0).unsqueeze(1)
+        log_p = log_probabilities.gather(1, index)
         factors = self._factors(classes, outputs)
         if factors is not None:
-            factors = factors.expand_as(outputs).gather(1, targets.unsqueeze(1))
-        return -self._terms(log_p, factors).mean()
+            factors = factors.expand_as(outputs).gather(1, index)
+        terms = self._terms(log_p, factors).squeeze(1)
+        return -(terms * counted).sum() / counted.sum()
 
     def _terms(self, log_p: Tensor, factors: Tensor | None) -> Tensor:
         terms = _modulate(-torch.expm1(log_p), self.gamma) * log_p

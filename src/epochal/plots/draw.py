@@ -13,6 +13,7 @@ import polars as pl
 
 from epochal.plots.calibration import plot_calibration
 from epochal.plots.confusion import plot_confusion
+from epochal.plots.dice import plot_dice
 from epochal.plots.history import Best, plot_learning_rate, plot_loss, plot_metrics
 from epochal.plots.precision_recall import plot_precision_recall
 from epochal.plots.regression import plot_regression
@@ -59,6 +60,7 @@ def _pictures(
     for split in splits:
         for table, picture, draw in (
             ("confusion", "confusion", plot_confusion),
+            ("dice", "dice", plot_dice),
             ("roc", "roc", plot_roc),
             ("precision_recall", "precision_recall", plot_precision_recall),
             ("calibration", "calibration", plot_calibration),

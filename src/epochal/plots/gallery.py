@@ -63,8 +63,14 @@ def _words(row: dict[str, str]) -> tuple[str, ...]:
     return f"true: {row['TARGET'] or '–'}", f"predicted: {row['PREDICTION'] or '–'}", last
 
 
-def save_gallery(sections: Sequence[tuple[str, Sequence[Tile]]], path: Path) -> None:
+def save_gallery(
+    sections: Sequence[tuple[str, Sequence[Tile]]],
+    path: Path,
+    legend: Sequence[tuple[str, tuple[int, ...]]] = (),
+) -> None:
     """Write a PNG of titled sections of tiles, six in a row, making its folder.
+
+    legend: what colours mean: names with red, green and blue, in lines above the sections.
 
     Pillow draws it: as many axes of matplotlib take seconds.
     """
@@ -74,9 +80,13 @@ def save_gallery(sections: Sequence[tuple[str, Sequence[Tile]]], path: Path) -> 
     lines = max(len(tile.lines) for _, tiles in sections for tile in tiles)
     step = _SIDE + lines * _LINE + 2 * _GAP
     heights = [3 * _LINE + -(-len(tiles) // _COLUMNS) * step for _, tiles in sections]
-    sheet = Image.new("RGB", (_COLUMNS * (_SIDE + _GAP) + _GAP, sum(heights)), "white")
+    top = _LINE + -(-len(legend) // _COLUMNS) * (_LINE + 4) if legend else 0
+    sheet = Image.new("RGB", (_COLUMNS * (_SIDE + _GAP) + _GAP, top + sum(heights)), "white")
     draw = ImageDraw.Draw(sheet)
-    top = 0
+    for place, (name, color) in enumerate(legend):
+        left, upper = _GAP + place % _COLUMNS * (_SIDE + _GAP), _LINE + place // _COLUMNS * (_LINE + 4)
+        draw.rectangle((left, upper, left + 12, upper + 12), fill=color)
+        draw.text((left + 18, upper - 1), _cut(name, small), INK, small)
     for (title, tiles), height in zip(sections, heights, strict=True):
         draw.text((_GAP, top + _LINE), title, INK, large)
         for place, tile in enumerate(tiles):

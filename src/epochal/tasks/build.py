@@ -15,11 +15,18 @@ TASKS = Registry(
         "generation": "epochal.tasks.generation:Generation",
         "multilabel": "epochal.tasks.multilabel:Multilabel",
         "regression": "epochal.tasks.regression:Regression",
+        "segmentation": "epochal.tasks.segmentation:Segmentation",
     },
 )
 SUPPLIED = ("context",)
 
-DEFAULT_LOSSES = {"class": "cross_entropy", "labels": "bce_with_logits", "value": "mse", "none": "mse"}
+DEFAULT_LOSSES = {
+    "class": "cross_entropy",
+    "labels": "bce_with_logits",
+    "value": "mse",
+    "mask": "cross_entropy",
+    "none": "mse",
+}
 
 
 def task_class(component: Component) -> type[Task]:

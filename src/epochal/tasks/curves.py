@@ -103,9 +103,14 @@ def regression_curves(predictions: Floats, targets: Floats, names: Sequence[str]
 def _confusion(predictions: Integers, targets: Integers, names: Sequence[str]) -> pl.DataFrame:
     classes = len(names)
     counts = np.bincount(targets * classes + predictions, minlength=classes * classes)
+    return confusion_table(counts.reshape(classes, classes), names)
+
+
+def confusion_table(counts: Integers, names: Sequence[str]) -> pl.DataFrame:
+    """TARGET, and a column of counts for each predicted class; counts: [K, K] by true and predicted class."""
     # a class may be called TARGET too, and columns may not share a name
     columns = [name if name != "TARGET" else "TARGET_" for name in names]
-    table = pl.DataFrame(counts.reshape(classes, classes), schema=columns)
+    table = pl.DataFrame(counts, schema=columns)
     return table.insert_column(0, pl.Series("TARGET", list(names), dtype=pl.String))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,15 @@ import polars as pl
 from epochal.data.manifest import Array, TargetKind
 from epochal.errors import DataError, Problem
 from epochal.tasks.task import Task
+from epochal.tasks.segmentation import pair_column
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
     """A table of predictions as it was written: names of classes that look like numbers stay texts."""
     table = pl.read_csv(path, infer_schema=False)
     columns = [name for name in table.columns if name.startswith("PROBABILITY_")]
+    if "DICE" in table.columns:  # of masks all is numbers
+        columns = [name for name in table.columns if name not in ("INDEX", "FILENAME")]
     if not columns:  # values
         columns = [name for name in table.columns if name.startswith(("PREDICTION", "TARGET"))]
     numbers = [table[name].cast(pl.Float64, strict=False) for name in columns]
@@ -34,16 +38,15 @@ def arrays_of(table: pl.DataFrame, kind: TargetKind, names: tuple[str, ...]) -> 
             mend = "its columns are no numbers"
             raise DataError(Problem("the table of predictions can't be read back", mend=mend))
         return values.to_numpy(), np.zeros((len(table), 0), np.float32)
+    if kind == "mask":
+        return _pixels_of(table, names)
     several = kind == "value" and len(names) > 1
     if kind == "value":
         columns = [f"PREDICTION_{name}" for name in names] if several else ["PREDICTION"]
         known = [f"TARGET_{name}" for name in names] if several else ["TARGET"]
     else:
         columns, known = [f"PROBABILITY_{name}" for name in names], ["TARGET"]
-    missing = [name for name in (*columns, *known) if name not in table.columns]
-    if missing:
-        what = f"the table of predictions has no column {', '.join(missing)}"
-        raise DataError(Problem(what, mend="it was written by a task of another kind"))
+    _check_columns(table, (*columns, *known))
     predictions = table.select(columns).to_numpy().astype(np.float32)
     if kind == "value":
         return predictions, table.select(known).to_numpy().astype(np.float32)
@@ -74,3 +77,18 @@ def _named(column: pl.Series, kind: TargetKind, names: tuple[str, ...]) -> Array
     for row, text in enumerate(texts):
         marked[row, [place[name] for name in text.split(";") if name]] = 1
     return marked
+
+
+def _check_columns(table: pl.DataFrame, columns: Sequence[str]) -> None:
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        what = f"the table of predictions has no column {', '.join(missing)}"
+        raise DataError(Problem(what, mend="it was written by a task of another kind"))
+
+
+def _pixels_of(table: pl.DataFrame, names: tuple[str, ...]) -> tuple[Array, Array]:
+    """Pixels by true and predicted class [N, K, K], and of each class [N, K]."""
+    columns = [pair_column(true, predicted) for true in names for predicted in names]
+    _check_columns(table, columns)
+    confusions = table.select(columns).to_numpy().astype(np.int64).reshape(-1, len(names), len(names))
+    return confusions, confusions.sum(axis=2)

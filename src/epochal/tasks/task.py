@@ -76,6 +76,10 @@ class Task(ABC):
         outputs: Tensor = batch.through(model)
         return outputs[:, None] if outputs.ndim == 1 and self.outputs == 1 else outputs
 
+    def output_shape(self, targets: Tensor) -> tuple[int, ...]:  # noqa: ARG002 (of use to some tasks)
+        """The shape of the outputs for one sample, beside a batch's targets."""
+        return (self.outputs,)
+
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The scalar mean loss of a batch."""
         assert self.context.criterion is not None, "a task for prediction has no loss"
@@ -100,6 +104,22 @@ class Task(ABC):
     @abstractmethod
     def predict(self, outputs: Tensor) -> Tensor:
         """Outputs to predictions: probabilities [N, K] or values [N, T]; float32."""
+
+    def keep(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """What an evaluation keeps of a batch, [B, ...] each: outputs and targets, unless they are too large.
+
+        Then it is what loss, predictions and scores of the whole split are made of by ``kept_loss`` and
+        ``kept_predictions``; ``scores``, ``curves`` and ``table`` get the latter, and the targets kept.
+        """
+        return outputs, targets
+
+    def kept_loss(self, kept: Tensor, targets: Tensor) -> Tensor:
+        """The scalar loss of a split from what was kept of it."""
+        return self.loss(kept, targets)
+
+    def kept_predictions(self, kept: Tensor) -> Tensor:
+        """Predictions from what was kept."""
+        return self.predict(kept)
 
     @abstractmethod
     def scores(self, predictions: Array, targets: Array) -> Scores:

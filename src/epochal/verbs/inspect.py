@@ -15,6 +15,8 @@ from epochal.console import Console, log
 from epochal.data.check.findings import Finding
 from epochal.data.check.summary import SplitSummary, summarise
 from epochal.data.folds import FOLDS
+from epochal.data.masks.coding import palette
+from epochal.data.masks.read import painted
 from epochal.data.statistics import Statistics
 from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
@@ -185,6 +187,7 @@ def _numbers(summary: SplitSummary, found: Inspection) -> Iterator[tuple[tuple[s
         yield ("groups", ""), summary.groups
     for what, values in (
         ("samples", summary.counts),
+        ("share of pixels", summary.pixels or {}),
         ("target mean", summary.target_mean),
         ("target sd", summary.target_std),
     ):
@@ -222,7 +225,15 @@ def _classes(data: Data, split: str) -> Iterator[Row]:
 
 def _pictures(data: Data, rows: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any] | None]:
     places = np.unique(np.linspace(0, len(rows) - 1, min(_EACH, len(rows))).round().astype(int))
-    return [data.samples.read(int(row)) for row in rows[places]]
+    return [_picture(data, int(row)) for row in rows[places]]
+
+
+def _picture(data: Data, row: int) -> np.ndarray[Any, Any]:
+    """A prepared sample, under the colours of its mask where it has one."""
+    image = data.samples.read(row)
+    if data.masks is None:
+        return image
+    return painted(image, data.masks[row], palette(data.source.manifest.names))
 
 
 def _offending(data: Data, found: Inspection) -> Iterator[Row]:

@@ -15,12 +15,13 @@ from epochal.analysis.decision import Decision
 from epochal.console import Console, log
 from epochal.data.inputs import Inputs, fitting_samples, open_inputs
 from epochal.errors import Problem, RequestError
-from epochal.experiment.restore import load_predictor
+from epochal.experiment.overlays import colors_of
+from epochal.experiment.restore import load_predictor, load_run_config
 from epochal.inference.predict import Predictor
 from epochal.run.catalog import find_run
 from epochal.run.run import Run
-
-WRITERS = {".csv": "write_csv", ".parquet": "write_parquet", ".jsonl": "write_ndjson"}
+from epochal.tasks.segmentation import Segmentation
+from epochal.verbs.predict_masks import WRITERS, predict_masks, write_table
 
 
 def predict(
@@ -41,14 +42,15 @@ def predict(
 
     inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
     out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
-    write the table to. model: as ``epochal.load`` takes it.
+    write the table to. model: as ``epochal.load`` takes it. Of segmentation ``output`` is a folder: of the
+    masks, for each image a PNG with a palette, as large as it, and of predictions.csv; or such a table, beside
+    which the masks stand.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
-    sample. Raises RequestError or DataError for what can't be read or does not fit the model.
+    sample; of segmentation MASK, the file, and SHARE_<class>..., the shares of its pixels. Raises RequestError or DataError for what can't be read or does not fit the model.
     """
-    if output is not None and Path(output).suffix not in WRITERS:
-        mend = "use a name that ends in " + ", ".join(WRITERS)
-        raise RequestError(Problem("no table of predictions is written in this format", str(output), mend))
+    if output is not None and Path(output).suffix:
+        _check_format(output)
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         found = find_run(run, Path(runs))
@@ -59,6 +61,12 @@ def predict(
             raise RequestError(Problem("a run that generates predicts nothing", str(found.path), mend))
         opened = _open(inputs, predictor)
         with console.progress("predicting", len(opened) * len(predictors)) as advance:
+            if isinstance(predictor.task, Segmentation):
+                config = load_run_config(found.folds[0] if found.folds else found)
+                colors = colors_of(config, predictor.task.names)
+                return predict_masks(predictors, opened, inputs, output, colors, batch_size, advance)
+            if output is not None:
+                _check_format(output)
             each = [one.predict(opened, batch_size, advance) for one in predictors]
         predictions = np.stack(each).mean(axis=0)
         decision = predictor.decision
@@ -74,9 +82,15 @@ def predict(
         }
     )
     if output is not None:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-        getattr(table, WRITERS[Path(output).suffix])(output)
+        write_table(table, Path(output))
     return table
+
+
+def _check_format(output: str | Path) -> None:
+    """RequestError where no table is written under such a name."""
+    if Path(output).suffix not in WRITERS:
+        mend = "use a name that ends in " + ", ".join(WRITERS)
+        raise RequestError(Problem("no table of predictions is written in this format", str(output), mend))
 
 
 def _of_folds(count: int, decision: Decision) -> str:

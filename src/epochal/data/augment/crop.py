@@ -15,6 +15,7 @@ from epochal.data.augment.resample import resize_boxes_, resized_like
 from epochal.data.batch import Batch
 from epochal.data.cores import is_large, on_cores
 from epochal.data.draws import Draws
+from epochal.data.masks.coding import IGNORED
 from epochal.data.values import byte_of, constant
 from epochal.errors import ConfigError, DataError, Problem
 
@@ -54,14 +55,24 @@ class RandomCrop:
             raise DataError(Problem(what, mend=f"with padding {self.padding}, give a smaller size"))
         top, left = draws.integers(0, places[0])[:, 0], draws.integers(1, places[1])[:, 0]
         fill = constant(self.fill, batch.inputs)
-        if is_large(batch.inputs):
-            corners = (torch.stack([top, left], dim=1) - self.padding).tolist()
-            return replace(batch, inputs=_cut_(batch.inputs, corners, (rows, columns), fill))
-        padded = F.pad(batch.inputs, (self.padding,) * 4, value=fill)
-        # a view of every window there is [B, C, places, places, rows, columns]; one gather copies B of them
-        windows = padded.unfold(2, rows, 1).unfold(3, columns, 1)
-        index = torch.arange(len(batch), device=padded.device)
-        return replace(batch, inputs=windows[index, :, top, left])
+        inputs = _windows_(batch.inputs, top, left, self.padding, (rows, columns), fill)
+        targets = batch.targets
+        if batch.has_masks:
+            targets = _windows_(targets[:, None], top, left, self.padding, (rows, columns), IGNORED)[:, 0]
+        return replace(batch, inputs=inputs, targets=targets)
+
+
+def _windows_(
+    inputs: Tensor, top: Tensor, left: Tensor, padding: int, size: tuple[int, int], fill: float
+) -> Tensor:
+    """A window of each of [B, C, H, W], padded on all sides; may write into the inputs. top, left: [B]."""
+    if is_large(inputs):
+        corners = (torch.stack([top, left], dim=1) - padding).tolist()
+        return _cut_(inputs, corners, size, fill)
+    padded = F.pad(inputs, (padding,) * 4, value=fill)
+    # a view of every window there is [B, C, places, places, rows, columns]; one gather copies B of them
+    windows = padded.unfold(2, size[0], 1).unfold(3, size[1], 1)
+    return windows[torch.arange(len(inputs), device=padded.device), :, top, left]
 
 
 def _cut_(inputs: Tensor, corners: list[list[int]], size: tuple[int, int], fill: float) -> Tensor:
@@ -127,7 +138,19 @@ class RandomResizedCrop:
         top = torch.minimum((top * (height - tall + 1)).floor_(), height - tall)
         left = torch.minimum((left * (width - wide + 1)).floor_(), width - wide)
         boxes = torch.stack([top, left, tall, wide], dim=1)
-        return replace(batch, inputs=_resize_(batch.inputs, boxes, (rows, columns)))
+        targets = _resized_masks(batch.targets, boxes, (rows, columns)) if batch.has_masks else batch.targets
+        return replace(batch, inputs=_resize_(batch.inputs, boxes, (rows, columns)), targets=targets)
+
+
+def _resized_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """The class under the centre of each new pixel of a box of [B, H, W]; boxes: as of ``_resize_``."""
+    top, left, tall, wide = boxes[:, :, None].unbind(1)
+    rows, columns = (
+        ((torch.arange(count, device=masks.device) + 0.5) * (span / count) + first).long()
+        for first, span, count in ((top, tall, size[0]), (left, wide, size[1]))
+    )
+    index = torch.arange(len(masks), device=masks.device)
+    return masks[index[:, None, None], rows[:, :, None], columns[:, None, :]]
 
 
 def _resize_(inputs: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,38 +25,67 @@ class PerSample:
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch transformed; DataError where the results are no tensors of one shape, with the
         channels that there were."""
-        results = []
+        results, masks = [], []
         with forked_generators(batch.inputs.device) as seed:
-            for sample, row in zip(batch.inputs, batch.samples.tolist(), strict=True):
+            for place, row in enumerate(batch.samples.tolist()):
                 seed(key_integer(draws.seed, draws.epoch, row, draws.stream))
                 # some transforms write into their input, which is a view of the batch
-                results.append(_tensor(self.name, self.transform(sample.clone())))
+                sample = batch.inputs[place].clone()
+                if batch.has_masks:
+                    sample, mask = self._with_mask(sample, batch.targets[place])
+                    masks.append(mask)
+                else:
+                    sample = self.transform(sample)
+                results.append(_tensor(self.name, sample))
         if len({result.shape for result in results}) > 1:
             mend = "give it arguments that fix the size of its result"
             raise DataError(Problem(f"{self.name} returned images of different shapes", mend=mend))
         if results[0].shape[0] != batch.inputs.shape[1]:
             what = f"{self.name} gives {results[0].shape[0]} channels for {batch.inputs.shape[1]}"
             raise DataError(Problem(what, mend="keep their number in augment; change it in prepare"))
-        return replace(batch, inputs=torch.stack(results))
+        targets = torch.stack(masks) if masks else batch.targets
+        return replace(batch, inputs=torch.stack(results), targets=targets)
+
+    def _with_mask(self, sample: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """An image and its mask [H, W], uint8, moved alike.
+
+        torchvision fills what comes into view of a mask with 0, so classes are counted from 1 meanwhile, and
+        what is left out is 0 (255 + 1 as a byte).
+        """
+        from torchvision import tv_tensors  # loaded with the transform already
+
+        image, moved = self.transform(tv_tensors.Image(sample), tv_tensors.Mask(mask[None] + 1))  # type: ignore[call-arg]
+        return image.as_subclass(Tensor), moved.as_subclass(Tensor)[0] - 1
 
 
 @dataclass(frozen=True)
 class WholeBatch:
-    """A callable of the user's on the batch's inputs, which returns a tensor of the same shape."""
+    """A callable of the user's on the batch's inputs, which returns a tensor of the same shape.
+
+    with_masks: it has a parameter ``masks``: called with inputs and masks (uint8 [B, H, W], 255 is left out),
+    it returns both.
+    """
 
     name: str
-    transform: Callable[[Tensor], Tensor]
+    transform: Callable[..., Any]
+    with_masks: bool = False
 
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch transformed; DataError where the shape has changed."""
         with forked_generators(batch.inputs.device) as seed:
             seed(key_integer(draws.seed, draws.epoch, int(batch.samples[0]), draws.stream))
             # a copy: the result may be a view, or kept by the callable, and later steps write in place
-            inputs = _tensor(self.name, self.transform(batch.inputs)).clone()
-        if inputs.shape != batch.inputs.shape:
+            targets = batch.targets
+            if self.with_masks and batch.has_masks:
+                result, masks = self.transform(batch.inputs, masks=targets)
+                targets = _tensor(self.name, masks).to(targets.dtype, copy=True)
+            else:
+                result = self.transform(batch.inputs)
+            inputs = _tensor(self.name, result).clone()
+        if inputs.shape != batch.inputs.shape or targets.shape != batch.targets.shape:
             what = f"{self.name} returned shape {list(inputs.shape)} for inputs {list(batch.inputs.shape)}"
             raise DataError(Problem(what, mend="an augmentation gets the whole batch and keeps its shape"))
-        return replace(batch, inputs=inputs)
+        return replace(batch, inputs=inputs, targets=targets)
 
 
 def _tensor(name: str, result: object) -> Tensor:

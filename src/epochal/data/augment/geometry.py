@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from epochal.data.augment.ranges import both, check_probability, check_range, symmetric
-from epochal.data.augment.resample import Motion, compose, keep_still, move_
+from epochal.data.augment.resample import Motion, compose, keep_still, moved
 from epochal.data.batch import Batch
 from epochal.data.cores import is_large, on_cores
 from epochal.data.draws import Draws
@@ -47,7 +47,15 @@ class VerticalFlip:
 
 
 def _flip(batch: Batch, draws: Draws, p: float, axis: int) -> Batch:
-    inputs, chosen = batch.inputs, draws.chance(0, p)
+    chosen = draws.chance(0, p)
+    targets = batch.targets
+    if batch.has_masks:
+        targets = _flipped_(targets[:, None], chosen, axis)[:, 0]
+    return replace(batch, inputs=_flipped_(batch.inputs, chosen, axis), targets=targets)
+
+
+def _flipped_(inputs: Tensor, chosen: Tensor, axis: int) -> Tensor:
+    """[B, C, H, W] with those mirrored that are chosen, bool [B, 1]; may write into the inputs."""
     if is_large(inputs):
         samples, rows = inputs.unbind(), chosen.nonzero()[:, 0].tolist()
 
@@ -61,7 +69,7 @@ def _flip(batch: Batch, draws: Draws, p: float, axis: int) -> Batch:
         inputs.index_copy_(0, found, inputs.index_select(0, found).flip(axis))
     else:  # without waiting for the device to say how many they are
         inputs = torch.where(chosen.view(-1, 1, 1, 1), inputs.flip(axis), inputs)
-    return replace(batch, inputs=inputs)
+    return inputs
 
 
 class Moving(ABC):
@@ -81,7 +89,7 @@ class Moving(ABC):
     def __call__(self, batch: Batch, draws: Draws) -> Batch:
         """The batch, each image moved in a way of its own."""
         maps = self.maps(batch.inputs, draws)
-        return replace(batch, inputs=move_(batch.inputs, maps, self.fill, self.some_still))
+        return moved(batch, maps, self.fill, self.some_still)
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ class Composed:
         for number, step in enumerate(others, start=1):
             maps = compose(maps, step.maps(batch.inputs, draws.of(draws.stream + number)))
         some_still = all(step.some_still for step in self.steps)
-        return replace(batch, inputs=move_(batch.inputs, maps, first.fill, some_still))
+        return moved(batch, maps, first.fill, some_still)
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -113,15 +115,24 @@ def check_step(component: Component) -> list[tuple[str, Problem]]:
     return check_arguments_of(AUGMENT, component, SUPPLIED)
 
 
-def build_augment(components: Sequence[Component], kind: Kind, classes: int | None) -> Augment:
+def build_augment(
+    components: Sequence[Component], kind: Kind, classes: int | None, *, masks: bool = False
+) -> Augment:
     """The pipeline of these augmentations for inputs of this kind.
 
-    classes: their number where targets are class indices, else None. Raises ConfigError with all that is
-    wrong with the components, and DataError where one of them is for images and the inputs are not.
+    classes: their number where targets are class indices, else None. masks: targets are masks. Raises
+    ConfigError with all that is wrong with the components, and DataError where one of them is for images and
+    the inputs are not.
     """
     found = [problem for component in components for _, problem in check_step(component)]
     if found:
         raise ConfigError(*found)
+    mixing = [each.name for each in components if masks and each.name in _OURS_INSTEAD.values()]
+    if mixing:
+        what = f"{mixing[0]} blends targets, and a pixel of a mask has one class"
+        raise ConfigError(
+            Problem(what, "data.augment", "leave it out; erasing and random_resized_crop are near it")
+        )
     return Augment(tuple(_build(component, kind, classes) for component in components))
 
 
@@ -139,4 +150,11 @@ def _build(component: Component, kind: str, classes: int | None) -> Augmentation
             "augment: %s is torchvision's and runs sample by sample, slower than our own", name
         )
         return PerSample(name, step)
-    return WholeBatch(name, step)
+    return WholeBatch(name, step, with_masks="masks" in _parameters(step))
+
+
+def _parameters(step: Callable[..., Any]) -> set[str]:
+    try:
+        return set(inspect.signature(step).parameters)
+    except (TypeError, ValueError):  # builtins without a signature
+        return set()

@@ -1,14 +1,19 @@
-"""Reading images at new places, bilinearly: what every geometric augmentation comes down to."""
+"""Reading images at new places, bilinearly: what every geometric augmentation comes down to.
+
+Masks are read at the same places, where the nearest pixel counts: classes have no mean.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from epochal.data.batch import Batch
 from epochal.data.cores import in_blocks, is_large
+from epochal.data.masks.coding import IGNORED
 from epochal.data.values import is_channels_last
 
 _STILL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -60,10 +65,22 @@ def keep_still(maps: Tensor, moving: Tensor) -> Tensor:
     return torch.where(moving[:, None], maps, maps.new_tensor(_STILL))
 
 
-def move_(inputs: Tensor, maps: Tensor, fill: float, some_still: bool = False) -> Tensor:
+def moved(batch: Batch, maps: Tensor, fill: float, some_still: bool = False) -> Batch:
+    """A batch whose images, and masks, are moved by ``move_``; what comes into view of a mask is left out."""
+    targets = batch.targets
+    if batch.has_masks:
+        classes = move_(targets[:, None].float(), maps, IGNORED, some_still, nearest=True)
+        targets = classes[:, 0].round().to(targets.dtype)
+    return replace(batch, inputs=move_(batch.inputs, maps, fill, some_still), targets=targets)
+
+
+def move_(
+    inputs: Tensor, maps: Tensor, fill: float, some_still: bool = False, *, nearest: bool = False
+) -> Tensor:
     """[B, C, H, W] resampled bilinearly, each sample by its map, float32 [B, 6]; outside lies ``fill``.
 
-    May write into the inputs. some_still: samples with the map of ``keep_still`` stay exactly as they are.
+    nearest: take the nearest pixel instead. May write into the inputs. some_still: samples with the map of
+    ``keep_still`` stay exactly as they are.
     """
     height, width = inputs.shape[2:]
     x, y = _places(width, inputs), _places(height, inputs)
@@ -71,7 +88,7 @@ def move_(inputs: Tensor, maps: Tensor, fill: float, some_still: bool = False) -
     across = torch.stack([x * (a * (2 / width)), x * (d * (2 / height))], dim=2)
     down = torch.stack([(y * b + c) * (2 / width), (y * e + f) * (2 / height)], dim=2)
     still = (maps == maps.new_tensor(_STILL)).all(1) if some_still else None
-    return _read(inputs, across, down, fill, still)
+    return _read(inputs, across, down, fill, still, "nearest" if nearest else "bilinear")
 
 
 def resize_boxes_(inputs: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -97,7 +114,12 @@ def _places(count: int, inputs: Tensor) -> Tensor:
 
 
 def _read(
-    inputs: Tensor, across: Tensor, down: Tensor, fill: float | None, still: Tensor | None = None
+    inputs: Tensor,
+    across: Tensor,
+    down: Tensor,
+    fill: float | None,
+    still: Tensor | None = None,
+    mode: str = "bilinear",
 ) -> Tensor:
     """[B, C, H, W] read at the sums of two places, x and y in [-1, 1]: [B, columns, 2] and [B, rows, 2].
 
@@ -111,7 +133,7 @@ def _read(
         grid = torch.view_as_real(across[some] + down[some])
         # what grid_sample pads with is zero, so the values are shifted for it to mean ``fill``
         shifted = inputs[some] - fill if fill else inputs[some]
-        found = F.grid_sample(shifted, grid, mode="bilinear", padding_mode=padding, align_corners=False)
+        found = F.grid_sample(shifted, grid, mode=mode, padding_mode=padding, align_corners=False)
         if fill:
             found.add_(fill)
         if still is not None:

@@ -40,6 +40,9 @@ def _within_classes(subject: Subject, classes: Sequence[str]) -> tuple[Subject, 
     if manifest.target_kind == "value":
         mend = "take it away, or declare data.target_range"
         raise ConfigError(Problem("the targets are values, not classes", "data.classes", mend))
+    if manifest.target_kind == "mask":
+        mend = "name them as 'classes' or 'colors' of the source"
+        raise ConfigError(Problem("the targets are masks", "data.classes", mend))
     by_class = manifest.target_kind == "class"
     outside = [place for place, name in enumerate(manifest.names) if name not in classes]
     has = np.isin(manifest.targets, outside)[:, None] if by_class else manifest.targets[:, outside] > 0

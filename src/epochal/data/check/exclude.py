@@ -71,6 +71,7 @@ def subset(source: Source, rows: Array) -> Source:
             digest=digest,
             read=replace(read, paths=[read.paths[row] for row in rows]),
             beside=None if source.beside is None else source.beside[rows],
+            masks=None if source.masks is None else source.masks[rows],
         )
     return replace(
         source,
@@ -81,4 +82,5 @@ def subset(source: Source, rows: Array) -> Source:
         item=None if item is None else lambda row: item(int(rows[row])),
         frame=None if source.frame is None else source.frame[rows],
         beside=None if source.beside is None else source.beside[rows],
+        masks=None if source.masks is None else source.masks[rows],
     )

@@ -15,6 +15,7 @@ from epochal.data.check.declared import apply_declared
 from epochal.data.check.exclude import excluded_rows, subset
 from epochal.data.check.files import FileFacts, file_faults, scan_files
 from epochal.data.check.findings import Finding, Subject, problems_of
+from epochal.data.check.masks import mask_faults
 from epochal.data.config import DataConfig
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source, TargetKind
@@ -83,7 +84,7 @@ def _look_at_files(reading: Reading, cache: Path, console: Console, own_channels
     """The same without the image files that are broken; own_channels: 1 where all files are gray, else 3."""
     read = reading.source.read
     if not isinstance(read, ImageFiles):
-        return reading
+        return _without_bad_masks(reading)
     facts = scan_files(read.paths, cache, console)
     good = np.flatnonzero(facts.fault == "")
     faults = file_faults(reading.subject, facts)
@@ -92,6 +93,7 @@ def _look_at_files(reading: Reading, cache: Path, console: Console, own_channels
     reading = replace(reading, facts=facts)
     if faults:
         reading = reading.some(good, faults)
+    reading = _without_bad_masks(reading)
     assert reading.facts is not None
     if own_channels:
         kept = reading.source.read
@@ -100,6 +102,15 @@ def _look_at_files(reading: Reading, cache: Path, console: Console, own_channels
         source = replace(reading.source, read=replace(kept, channels=channels))
         reading = replace(reading, subject=replace(reading.subject, source=source))
     return reading
+
+
+def _without_bad_masks(reading: Reading) -> Reading:
+    found = mask_faults(reading.subject, reading.facts)
+    bad = {row for finding in found for row in finding.rows}
+    good = np.flatnonzero([row not in bad for row in reading.subject.origin.tolist()])
+    if not len(good):
+        raise DataError(*problems_of((*reading.findings, *found)))
+    return reading.some(good, found) if found else reading
 
 
 def _from_source(source: Source, exclude: str | None) -> Reading:

@@ -17,9 +17,10 @@ from epochal.data.statistics import Statistics
 class SplitSummary:
     """One split.
 
-    counts: samples of each class or label. target_*: of each target column. groups: how many, or None.
-    inputs: mean, std, minimum and maximum of each channel or feature. image_sizes: the smallest, median and
-    largest height and width of image files, ``[[h, w], [h, w], [h, w]]``, in pixels.
+    counts: samples of each class or label; of masks, those where it occurs. pixels: the share of each class
+    among the pixels of masks, before they are prepared. target_*: of each target column. groups: how many,
+    or None. inputs: mean, std, minimum and maximum of each channel or feature. image_sizes: the smallest,
+    median and largest height and width of image files, ``[[h, w], [h, w], [h, w]]``, in pixels.
     """
 
     samples: int
@@ -29,6 +30,7 @@ class SplitSummary:
     groups: int | None = None
     inputs: dict[str, list[float]] | None = None
     image_sizes: list[list[int]] | None = None
+    pixels: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without what does not apply."""
@@ -43,10 +45,15 @@ def summarise(
     counts: list[int] = []
     mean: list[float] = []
     std: list[float] = []
+    shares: dict[str, float] | None = None
     if manifest.target_kind == "class":
         counts = np.bincount(targets, minlength=len(manifest.names)).tolist()
     elif manifest.target_kind == "labels":
         counts = targets.sum(axis=0, dtype=int).tolist()
+    elif manifest.target_kind == "mask":
+        counts = np.count_nonzero(targets, axis=0).tolist()
+        pixels = targets.sum(axis=0) / max(1, targets.sum())
+        shares = dict(zip(manifest.names, pixels.tolist(), strict=True))
     elif len(rows):
         mean, std = targets.mean(axis=0).tolist(), targets.std(axis=0).tolist()
     inputs = None
@@ -60,6 +67,7 @@ def summarise(
         groups=None if manifest.groups is None else manifest.groups.gather(rows).n_unique(),
         inputs=inputs,
         image_sizes=None if facts is None or not len(rows) else _sizes(facts.size[rows]),
+        pixels=shares,
     )
 
 

@@ -91,6 +91,8 @@ def _counts(subject: Subject, rows: Array) -> Array:
     manifest = subject.source.manifest
     if manifest.target_kind == "class":
         return np.bincount(manifest.targets[rows], minlength=len(manifest.names))
+    if manifest.target_kind == "mask":
+        return np.asarray(np.count_nonzero(manifest.targets[rows], axis=0))
     return np.asarray(manifest.targets[rows].sum(axis=0, dtype=np.int64))
 
 

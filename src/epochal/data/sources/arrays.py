@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
+from epochal.data.masks.read import MaskOptions, mask_arrays
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.draft import Draft, RowProblems
@@ -28,13 +29,16 @@ def arrays(
     target: str = "y",
     split: str | None = None,
     group: str | None = None,
+    classes: list[str] | dict[str, int] | None = None,
+    ignore_index: int | None = None,
     target_kind: TargetKind,
 ) -> Draft:
     """The arrays of an .npz file by their keys, or an .npy file whose ``target`` is the path of another.
 
     input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
         C is 1, 3 or 4; anything else stays a tensor.
-    target: classes [N], labels of 0 and 1 [N, L], or values [N] or [N, T]; a task without targets reads none.
+    target: classes [N], labels of 0 and 1 [N, L], values [N] or [N, T], or masks of integers [N, H, W], whose
+        ``classes`` and ``ignore_index`` are those of the source ``folder``; a task without targets reads none.
     split, group: keys of arrays [N], of train, val or test, and of what must not straddle splits.
     Raises DataError where keys or shapes are wrong; what is wrong with rows is told by the draft.
     """
@@ -59,6 +63,7 @@ def arrays(
         name=Path(target).stem,
         splits=found[split] if split else None,
         groups=found[group] if group else None,
+        options=MaskOptions(classes, None, ignore_index),
     )
     return Draft(
         filenames=row_names(count),
@@ -70,7 +75,7 @@ def arrays(
 
 @dataclass(frozen=True)
 class _Parts:
-    """Arrays [N, ...] of a file. name: of the targets."""
+    """Arrays [N, ...] of a file. name: of the targets. options: of targets that are masks."""
 
     where: str
     inputs: Array
@@ -78,6 +83,7 @@ class _Parts:
     name: str
     splits: Array | None
     groups: Array | None
+    options: MaskOptions
 
     def some(self, rows: Array) -> _Parts:
         if len(rows) == len(self.inputs):
@@ -95,7 +101,14 @@ class _Parts:
         found = self.problems(rows, target_kind)
         raise_problems([problem for problems in found.values() for _, problem in problems])
         kind, samples = as_samples(self.inputs, self.where)
-        targets, names = array_targets(self.targets, target_kind, self.name, self.where)
+        masks = None
+        if target_kind == "mask":
+            if kind != "image":
+                raise DataError(Problem(f"samples of kind {kind} have no masks", self.where))
+            masks = mask_arrays(self.targets, self.options, self.where)
+            targets, names = masks.counts, masks.coding.names
+        else:
+            targets, names = array_targets(self.targets, target_kind, self.name, self.where)
         manifest = Manifest(
             row_names(rows),
             targets,
@@ -104,7 +117,8 @@ class _Parts:
             None if self.groups is None else pl.Series("GROUP", _words(self.groups)),
             None if self.splits is None else _splits(_words(self.splits)),
         )
-        return Source(manifest, kind, samples.__getitem__, digest_arrays(manifest, samples), array=samples)
+        digest = digest_arrays(manifest, samples, *([self.targets] if masks is not None else []))
+        return Source(manifest, kind, samples.__getitem__, digest, array=samples, masks=masks)
 
     def problems(self, rows: Array, target_kind: TargetKind) -> RowProblems:
         """What is wrong with single rows; rows: the number of each in the file."""

@@ -17,6 +17,7 @@ from PIL import Image
 from epochal.data.foreign import forked_generators
 from epochal.data.images import to_array
 from epochal.data.manifest import Array, Kind, Manifest, Source, TargetKind, row_names
+from epochal.data.masks.read import MaskOptions, mask_arrays
 from epochal.data.problems import SHOWN, raise_problems
 from epochal.data.sources.arrays import as_samples, finite
 from epochal.data.sources.digest import array_digest, digest_arrays
@@ -51,19 +52,29 @@ def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
 
     given = getattr(dataset, "classes", None)
     names = tuple(str(entry) for entry in given) if isinstance(given, list | tuple) else ()
-    targets, names = array_targets(_stacked(contents.targets, name), target_kind, "target", name, names)
+    masks = None
+    given_targets = _stacked(contents.targets, name)
+    if target_kind == "mask":
+        if is_random or contents.kind != "image":
+            what = "its items are random" if is_random else f"its inputs are of kind {contents.kind}"
+            mend = "give images (C×H×W) with masks (H×W), the same each time; data.augment moves both"
+            raise DataError(Problem(f"{what}, and targets are masks", where=name, mend=mend))
+        masks = mask_arrays(given_targets, MaskOptions(names or None), name)
+        targets, names = masks.counts, masks.coding.names
+    else:
+        targets, names = array_targets(given_targets, target_kind, "target", name, names)
     filenames = row_names(count)
     manifest = Manifest(filenames, targets, target_kind, names, _groups(dataset, count, name))
     # the samples of a random Dataset have no digest of their own
     samples = np.frombuffer(name.encode() if is_random else b"".join(contents.digests), np.uint8)
-    digest = digest_arrays(manifest, samples)
+    digest = digest_arrays(manifest, samples, *([given_targets] if masks is not None else []))
     if is_random:
         return Source(manifest, contents.kind, items.sample, digest, item=items)
     if contents.samples and len({(array.shape, array.dtype) for array in contents.samples}) == 1:
         array = np.stack(contents.samples)
-        return Source(manifest, contents.kind, array.__getitem__, digest, array=array)
+        return Source(manifest, contents.kind, array.__getitem__, digest, array=array, masks=masks)
     read: Callable[[int], Array] = contents.samples.__getitem__ if contents.samples else items.sample
-    return Source(manifest, contents.kind, read, digest)
+    return Source(manifest, contents.kind, read, digest, masks=masks)
 
 
 @dataclass(frozen=True)

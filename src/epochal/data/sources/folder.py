@@ -13,9 +13,11 @@ import polars as pl
 
 from epochal.data.images import Channels, ImageFiles, common_channels, is_image, visible_files
 from epochal.data.manifest import Array, Manifest, Source, TargetKind
+from epochal.data.masks.read import MaskOptions
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_files
 from epochal.data.sources.draft import Draft, RowProblems
+from epochal.data.sources.mask_tree import mask_tree
 from epochal.data.sources.targets import expect_kind, no_targets
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import DataError, Problem
@@ -32,17 +34,32 @@ class _Place:
     label: str
 
 
-def folder(root: str | Path, *, channels: Channels = "auto", target_kind: TargetKind) -> Draft:
+def folder(
+    root: str | Path,
+    *,
+    channels: Channels = "auto",
+    images: str = "images",
+    masks: str = "masks",
+    classes: list[str] | dict[str, int] | None = None,
+    colors: dict[str, list[int]] | None = None,
+    ignore_index: int | list[int] | None = None,
+    target_kind: TargetKind,
+) -> Draft | Source:
     """Images under ``root``, whose first subfolder names the class; folders below it are free.
 
     Where all subfolders are called train, val (valid, validation) or test and hold folders themselves,
     they are splits, and the classes come one level below. Hidden files and files of other kinds are
     left out. channels: ``auto`` is 1 where every file is gray, else 3.
     Where the task needs no targets, subfolders name nothing but the splits.
+
+    For segmentation: the folders ``images`` and ``masks`` of ``root`` hold images and, by the same names,
+    masks. classes: names of the values 0, 1, ... or names with their values; colors: names with red, green
+    and blue; ignore_index: the value, or colour, of pixels to leave out (255 where ``classes`` are given).
     Raises DataError where the folder is missing or empty; a class without an image is told by the draft.
     """
     mend = "use the source table, whose columns hold any kind of target"
-    expect_kind("class", target_kind=target_kind, source="folder", mend=mend)
+    if target_kind != "mask":
+        expect_kind("class", target_kind=target_kind, source="folder", mend=mend)
     base = Path(root).expanduser()
     if not base.is_dir():
         if base.exists():
@@ -50,6 +67,8 @@ def folder(root: str | Path, *, channels: Channels = "auto", target_kind: Target
                 Problem("this is a file, not a folder", str(base.resolve()), "name the folder of the classes")
             )
         raise DataError(missing_path(base.resolve(), "folder"))
+    if target_kind == "mask":
+        return mask_tree(base, images, masks, MaskOptions(classes, colors, ignore_index), channels)
     filenames = visible_files(base)
     labelled = target_kind != "none"
     is_split = _is_split(filenames, labelled)

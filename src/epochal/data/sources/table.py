@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from epochal.data.images import IMAGE_SUFFIXES, Channels, ImageFiles, common_channels, is_image
+from epochal.data.images import IMAGE_SUFFIXES, Channels, ImageFiles, common_channels
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
+from epochal.data.masks.read import MASK_SUFFIXES, MaskOptions, mask_files
 from epochal.data.problems import raise_problems
 from epochal.data.sources.digest import digest_arrays, digest_files
 from epochal.data.sources.draft import Draft, RowProblems
@@ -46,6 +47,9 @@ def table(
     root: str | Path | None = None,
     channels: Channels = "auto",
     sheet: str | None = None,
+    classes: list[str] | dict[str, int] | None = None,
+    colors: dict[str, list[int]] | None = None,
+    ignore_index: int | list[int] | None = None,
     target_kind: TargetKind,
 ) -> Draft:
     """A CSV, Parquet, JSON lines or Excel file, one row a sample.
@@ -53,7 +57,9 @@ def table(
     file: the column of image paths below ``root`` (by default the table's folder); without it a sample is
         the vector of ``features``, by default every numeric column that has no other part.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
-        by ``;`` or ``|``; for values one or several numeric columns. Only a task without targets needs none.
+        by ``;`` or ``|``; for values one or several numeric columns; for masks the column of their paths
+        below ``root``, with ``classes``, ``colors`` and ``ignore_index`` as of the source ``folder``. Only a
+        task without targets needs none.
     group, split: columns of what must not straddle splits, and of train, val or test.
     Raises DataError where columns are missing; what is wrong with rows is told by the draft.
     """
@@ -70,8 +76,11 @@ def table(
     if file is not None and features is not None:
         mend = "give images by 'file', or vectors by 'features'"
         raise ConfigError(Problem("a table can't give both images and features", "data.source", mend))
+    if target_kind == "mask" and file is None:
+        raise ConfigError(Problem("masks belong to images", "data.source", "name their column as 'file'"))
     base = Path(root).expanduser() if root is not None else rows.path.parent
-    columns = _Columns(file, target, tuple(features or ()), group, split, base)
+    options = MaskOptions(classes, colors, ignore_index)
+    columns = _Columns(file, target, tuple(features or ()), group, split, base, options)
     return Draft(
         filenames=row_names(len(rows)) if file is None else _filenames(rows, file),
         place=rows.place,
@@ -83,7 +92,10 @@ def table(
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which column is what; features: none for every numeric one that is nothing else. root: of images."""
+    """Which column is what; given: features, none for every numeric one that is nothing else. root: of files.
+
+    options: of masks.
+    """
 
     file: str | None
     target: str | list[str]
@@ -91,6 +103,7 @@ class _Columns:
     group: str | None
     split: str | None
     root: Path
+    options: MaskOptions
 
     @property
     def targets(self) -> list[str]:
@@ -124,7 +137,11 @@ def _source(
     problems: list[Problem] = []
     groups = required_texts(rows, columns.group, problems) if columns.group is not None else None
     splits = split_words(rows, columns.split, problems) if columns.split is not None else None
-    values, names = _targets(rows, columns.target, target_kind, problems)
+    masks = None
+    if target_kind == "mask":
+        mask_paths = _mask_paths(rows, columns, problems)
+    else:
+        values, names = _targets(rows, columns.target, target_kind, problems)
     if columns.file is not None:
         filenames, paths = _image_paths(rows, columns.file, columns.root, problems)
         named = pl.Series("FILENAME", filenames)
@@ -132,6 +149,9 @@ def _source(
         named = row_names(numbers)
         vectors = feature_matrix(rows, used, problems)
     raise_problems(problems)
+    if target_kind == "mask":
+        masks = mask_files(mask_paths, columns.options)
+        values, names = masks.counts, masks.coding.names
 
     frame = rows.frame if columns.file is not None else rows.frame.drop(_many_valued(vectors, used))
     manifest = Manifest(named, values, target_kind, names, groups, splits, frame)
@@ -142,7 +162,8 @@ def _source(
             manifest, "vector", vectors.__getitem__, digest, array=vectors, features=used, unused=unused
         )
     read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-    return Source(manifest, "image", read, digest_files(manifest, paths))
+    digest = digest_files(manifest, [*paths, *(mask_paths if masks is not None else ())])
+    return Source(manifest, "image", read, digest, masks=masks)
 
 
 def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) -> RowProblems:
@@ -153,7 +174,10 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
         required_texts(rows, columns.group, found["bad_group"])
     if columns.split is not None:
         split_words(rows, columns.split, found["bad_split"])
-    _targets(rows, columns.target, kind, found["bad_target"])
+    if kind == "mask":
+        _mask_paths(rows, columns, found["bad_target"])
+    else:
+        _targets(rows, columns.target, kind, found["bad_target"])
     if columns.file is not None:
         of_files: list[Problem] = []
         _image_paths(rows, columns.file, columns.root, of_files)
@@ -273,8 +297,27 @@ def _image_paths(
     return filenames, [os.path.join(root, filename) for filename in filenames]
 
 
-def _wrong_file(path: str, real_root: str, real_folder: str) -> tuple[str, str]:
-    """What is wrong with an image's path, and the mend; both empty where nothing is."""
+def _mask_paths(rows: Table, columns: _Columns, problems: list[Problem]) -> list[str]:
+    """The path of each row's mask; adds a problem for each that is missing or outside."""
+    if len(columns.targets) != 1:
+        raise ConfigError(Problem("a mask is one column", "data.source.target", "name one column"))
+    real_root = os.path.realpath(columns.root)
+    real_folder = cache(os.path.realpath)
+    paths = []
+    for row, text in enumerate(required_texts(rows, columns.targets[0], problems)):
+        path = os.path.join(columns.root, text)
+        paths.append(path)
+        if text:
+            what, mend = _wrong_file(path, real_root, real_folder(os.path.dirname(path)), MASK_SUFFIXES)
+            if what:
+                problems.append(Problem(f"'{text}' {what}", where=rows.place(row), mend=mend))
+    return paths
+
+
+def _wrong_file(
+    path: str, real_root: str, real_folder: str, suffixes: frozenset[str] = IMAGE_SUFFIXES
+) -> tuple[str, str]:
+    """What is wrong with the path of an image or a mask, and the mend; both empty where nothing is."""
     outside = f"lies outside {real_root}", "set 'root' of the source to a folder that holds all files"
     inside = os.path.join(real_root, "")
     if not os.path.join(real_folder, "").startswith(inside):
@@ -289,6 +332,6 @@ def _wrong_file(path: str, real_root: str, real_folder: str) -> tuple[str, str]:
         return "does not exist", f"looked for {path}"
     if not stat.S_ISREG(mode):
         return "is no file", "name image files"
-    if not is_image(path):
-        return "is no image by its ending", f"use one of {', '.join(sorted(IMAGE_SUFFIXES))}"
+    if os.path.splitext(path)[1].lower() not in suffixes:
+        return "is no image by its ending", f"use one of {', '.join(sorted(suffixes))}"
     return "", ""

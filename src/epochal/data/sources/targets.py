@@ -12,7 +12,7 @@ from epochal.data.manifest import Array, TargetKind
 from epochal.data.problems import raise_problems
 from epochal.errors import ConfigError, DataError, Problem
 
-_TASKS = {"class": "classification", "labels": "multilabel", "value": "regression"}
+_TASKS = {"class": "classification", "labels": "multilabel", "value": "regression", "mask": "segmentation"}
 
 
 def no_targets(count: int) -> Array:

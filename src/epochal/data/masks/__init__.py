@@ -1,0 +1,1 @@
+"""Masks: the class of each pixel of an image."""
