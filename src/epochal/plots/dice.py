@@ -28,7 +28,7 @@ def plot_dice(table: pl.DataFrame, split: str) -> Figure:
     dress(axes, f"Dice of each class · {split}{left}", "Dice: all pixels, and the middle half of images")
     low, high = (rows[name].cast(pl.Float64).to_numpy() for name in ("LOW", "HIGH"))
     axes.hlines(height, low, high, color=VAL, alpha=0.35, linewidth=7)
-    axes.plot(rows["DICE"].to_numpy(), height, "o", color=VAL, markersize=6)
+    axes.plot(rows["DICE"].to_numpy(), height, "o", color=VAL, markersize=6, clip_on=False)
     for place, dice in zip(height, rows["DICE"], strict=True):
         axes.text(1.02, place, f"{dice:.3f}", va="center", color=INK, fontsize=8.5)
     axes.set_yticks(height, [elide(str(name), 22) for name in rows["CLASS"]])

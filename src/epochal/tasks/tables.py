@@ -10,8 +10,8 @@ import polars as pl
 
 from epochal.data.manifest import Array, TargetKind
 from epochal.errors import DataError, Problem
-from epochal.tasks.task import Task
 from epochal.tasks.segmentation import pair_column
+from epochal.tasks.task import Task
 
 
 def read_predictions(path: Path) -> pl.DataFrame:

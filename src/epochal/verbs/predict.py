@@ -42,12 +42,13 @@ def predict(
 
     inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
     out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
-    write the table to. model: as ``epochal.load`` takes it. Of segmentation ``output`` is a folder: of the
-    masks, for each image a PNG with a palette, as large as it, and of predictions.csv; or such a table, beside
-    which the masks stand.
+    write the table to. model: as ``epochal.load`` takes it. Of segmentation ``output`` is a folder, of
+    the masks (for each image a PNG with a palette, as large as it) and of predictions.csv; or such a table,
+    beside which the masks stand.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
-    sample; of segmentation MASK, the file, and SHARE_<class>..., the shares of its pixels. Raises RequestError or DataError for what can't be read or does not fit the model.
+    sample; of segmentation MASK, the file, and SHARE_<class>..., the shares of its pixels. Raises
+    RequestError or DataError for what can't be read or does not fit the model.
     """
     if output is not None and Path(output).suffix:
         _check_format(output)

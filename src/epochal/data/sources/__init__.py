@@ -26,6 +26,7 @@ SOURCES = Registry(
         "idx": f"{_HERE}.idx:idx",
         "shards": f"{_HERE}.shards:shards",
         "table": f"{_HERE}.table:table",
+        "tissue": f"{_HERE}.tissue:tissue",
         "wine": f"{_HERE}.sklearn_data:wine",
     },
 )
@@ -78,7 +79,8 @@ def open_source(component: Component, target_kind: TargetKind) -> Source | Draft
 def _without_targets(source: Source) -> Source:
     manifest = source.manifest
     targets = no_targets(len(manifest))
-    return replace(source, manifest=replace(manifest, targets=targets, target_kind="none", names=()))
+    plain = replace(manifest, targets=targets, target_kind="none", names=())
+    return replace(source, manifest=plain, masks=None)
 
 
 def _parameters(function: Any) -> set[str]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from epochal.data.images import IMAGE_SUFFIXES, Channels, ImageFiles, common_channels
+from epochal.data.images import Channels, ImageFiles, common_channels
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
-from epochal.data.masks.read import MASK_SUFFIXES, MaskOptions, mask_files
+from epochal.data.masks.read import MaskOptions, mask_files
 from epochal.data.problems import raise_problems
 from epochal.data.sources.digest import digest_arrays, digest_files
 from epochal.data.sources.draft import Draft, RowProblems
+from epochal.data.sources.listed_files import image_paths, mask_paths
 from epochal.data.sources.targets import class_targets, no_targets, sort_names
 from epochal.data.tables import (
     Table,
@@ -139,18 +138,18 @@ def _source(
     splits = split_words(rows, columns.split, problems) if columns.split is not None else None
     masks = None
     if target_kind == "mask":
-        mask_paths = _mask_paths(rows, columns, problems)
+        drawn = mask_paths(rows, columns.targets, columns.root, problems)
     else:
         values, names = _targets(rows, columns.target, target_kind, problems)
     if columns.file is not None:
-        filenames, paths = _image_paths(rows, columns.file, columns.root, problems)
+        filenames, paths = image_paths(rows, columns.file, columns.root, problems)
         named = pl.Series("FILENAME", filenames)
     else:
         named = row_names(numbers)
         vectors = feature_matrix(rows, used, problems)
     raise_problems(problems)
     if target_kind == "mask":
-        masks = mask_files(mask_paths, columns.options)
+        masks = mask_files(drawn, columns.options)
         values, names = masks.counts, masks.coding.names
 
     frame = rows.frame if columns.file is not None else rows.frame.drop(_many_valued(vectors, used))
@@ -162,7 +161,7 @@ def _source(
             manifest, "vector", vectors.__getitem__, digest, array=vectors, features=used, unused=unused
         )
     read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-    digest = digest_files(manifest, [*paths, *(mask_paths if masks is not None else ())])
+    digest = digest_files(manifest, [*paths, *(drawn if masks is not None else ())])
     return Source(manifest, "image", read, digest, masks=masks)
 
 
@@ -175,12 +174,12 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
     if columns.split is not None:
         split_words(rows, columns.split, found["bad_split"])
     if kind == "mask":
-        _mask_paths(rows, columns, found["bad_target"])
+        mask_paths(rows, columns.targets, columns.root, found["bad_target"])
     else:
         _targets(rows, columns.target, kind, found["bad_target"])
     if columns.file is not None:
         of_files: list[Problem] = []
-        _image_paths(rows, columns.file, columns.root, of_files)
+        image_paths(rows, columns.file, columns.root, of_files)
         for problem in of_files:
             found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
     else:
@@ -272,66 +271,3 @@ def _listed_labels(rows: Table, column: str) -> tuple[Array, tuple[str, ...]]:
     for row, labels in enumerate(listed):
         values[row, [index[label] for label in labels]] = 1
     return values, names
-
-
-def _image_paths(
-    rows: Table, column: str, root: Path, problems: list[Problem]
-) -> tuple[list[str], list[str]]:
-    """FILENAME and path of each row's image; adds a problem for each that is missing, doubled or outside."""
-    written = required_texts(rows, column, problems).to_list()
-    real_root = os.path.realpath(root)
-    real_folder = cache(os.path.realpath)  # many files share a folder
-    first: dict[str, int] = {}
-    filenames = []
-    for row, text in enumerate(written):
-        path = os.path.join(root, text)
-        filename = os.path.relpath(path, root).replace(os.sep, "/") if text else ""
-        filenames.append(filename)
-        if text:
-            what, mend = _wrong_file(path, real_root, real_folder(os.path.dirname(path)))
-            if filename in first:
-                what, mend = f"is listed at {rows.place(first[filename])} already", "keep one of the two rows"
-            if what:
-                problems.append(Problem(f"'{text}' {what}", where=rows.place(row), mend=mend))
-            first.setdefault(filename, row)
-    return filenames, [os.path.join(root, filename) for filename in filenames]
-
-
-def _mask_paths(rows: Table, columns: _Columns, problems: list[Problem]) -> list[str]:
-    """The path of each row's mask; adds a problem for each that is missing or outside."""
-    if len(columns.targets) != 1:
-        raise ConfigError(Problem("a mask is one column", "data.source.target", "name one column"))
-    real_root = os.path.realpath(columns.root)
-    real_folder = cache(os.path.realpath)
-    paths = []
-    for row, text in enumerate(required_texts(rows, columns.targets[0], problems)):
-        path = os.path.join(columns.root, text)
-        paths.append(path)
-        if text:
-            what, mend = _wrong_file(path, real_root, real_folder(os.path.dirname(path)), MASK_SUFFIXES)
-            if what:
-                problems.append(Problem(f"'{text}' {what}", where=rows.place(row), mend=mend))
-    return paths
-
-
-def _wrong_file(
-    path: str, real_root: str, real_folder: str, suffixes: frozenset[str] = IMAGE_SUFFIXES
-) -> tuple[str, str]:
-    """What is wrong with the path of an image or a mask, and the mend; both empty where nothing is."""
-    outside = f"lies outside {real_root}", "set 'root' of the source to a folder that holds all files"
-    inside = os.path.join(real_root, "")
-    if not os.path.join(real_folder, "").startswith(inside):
-        return outside
-    try:
-        mode = os.lstat(path).st_mode
-        if stat.S_ISLNK(mode):
-            if not os.path.realpath(path).startswith(inside):
-                return outside
-            mode = os.stat(path).st_mode
-    except (OSError, ValueError):  # a null byte in the path
-        return "does not exist", f"looked for {path}"
-    if not stat.S_ISREG(mode):
-        return "is no file", "name image files"
-    if os.path.splitext(path)[1].lower() not in suffixes:
-        return "is no image by its ending", f"use one of {', '.join(sorted(suffixes))}"
-    return "", ""
