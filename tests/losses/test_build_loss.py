@@ -17,8 +17,10 @@ from epochal.errors import ConfigError
 from epochal.losses import (
     LOSSES,
     SINGLE_OUTPUT_LOSSES,
+    DiceLoss,
     FocalLoss,
     SigmoidFocalLoss,
+    WeightedSum,
     accepts_probabilities,
     build_loss,
     check_loss,
@@ -103,8 +105,11 @@ def test_losses_by_name(name: str, loss: type[nn.Module]) -> None:
 def test_every_name_is_callable_with_outputs_and_targets() -> None:
     outputs = torch.rand(4, 3, requires_grad=True)
     for name in LOSSES.names:
-        loss = build(name)
-        indices = isinstance(loss, nn.CrossEntropyLoss | nn.NLLLoss | nn.MultiMarginLoss | FocalLoss)
+        loss = build(name, **({"losses": ["cross_entropy", "dice"]} if name == "sum" else {}))
+        indices = isinstance(
+            loss,
+            nn.CrossEntropyLoss | nn.NLLLoss | nn.MultiMarginLoss | FocalLoss | DiceLoss | WeightedSum,
+        )
         labels = isinstance(loss, nn.MultiLabelMarginLoss)
         targets = (
             torch.tensor([0, 1, 2, 0]) if indices else torch.ones(4, 3, dtype=torch.int64 if labels else None)

@@ -85,22 +85,24 @@ class Prepare:
     @property
     def of_masks(self) -> Prepare:
         """What is done to a mask [H, W], so that it stays over its image: the steps that move pixels."""
-        return Prepare(
-            tuple(replace(step, call=step.call.mask) for step in self.steps if isinstance(step.call, Moves))
-        )
+        return Prepare(tuple(replace(step, call=call.mask) for step, call in self._moving))
 
     def undo(self, values: Array, size: tuple[int, int]) -> Array:
         """Numbers float32 [K, h, w] of a prepared image, at the size of the image before: [K, *size].
 
         NaN where the image was cut off.
         """
-        moving = [step.call for step in self.steps if isinstance(step.call, Moves)]
         sizes = [size]
-        for call in moving:
+        for _, call in self._moving:
             sizes.append(call.target(*sizes[-1]))
-        for call, before in zip(reversed(moving), reversed(sizes[:-1]), strict=True):
+        for (_, call), before in zip(reversed(self._moving), reversed(sizes[:-1]), strict=True):
             values = call.undo(values, before)
         return np.ascontiguousarray(values)
+
+    @property
+    def _moving(self) -> list[tuple[Step, Moves]]:
+        calls: list[tuple[Step, object]] = [(step, step.call) for step in self.steps]
+        return [(step, call) for step, call in calls if isinstance(call, Moves)]
 
     def digest(self) -> str:
         """Hexadecimal, of the steps' names, arguments and code: equal digests prepare equally."""

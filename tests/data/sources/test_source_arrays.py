@@ -18,7 +18,8 @@ def _saved(
     y = np.arange(len(x)) % 2 if y is None else y
     contents: dict[str, Any] = {"x": x, "y": y, **others}
     np.savez(tmp_path / "data.npz", **contents)
-    return arrays(tmp_path / "data.npz", target_kind=kind, **{key: key for key in others}).source()
+    keys: dict[str, Any] = {key: key for key in others}
+    return arrays(tmp_path / "data.npz", target_kind=kind, **keys).source()
 
 
 @pytest.mark.parametrize(

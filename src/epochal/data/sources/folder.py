@@ -44,7 +44,7 @@ def folder(
     colors: dict[str, list[int]] | None = None,
     ignore_index: int | list[int] | None = None,
     target_kind: TargetKind,
-) -> Draft | Source:
+) -> Draft:
     """Images under ``root``, whose first subfolder names the class; folders below it are free.
 
     Where all subfolders are called train, val (valid, validation) or test and hold folders themselves,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import polars as pl
 
 from epochal.data.images import Channels, ImageFiles, common_channels, is_image, visible_files
-from epochal.data.manifest import Manifest, Source
+from epochal.data.manifest import Array, Manifest, Source
 from epochal.data.masks.read import MASK_SUFFIXES, MaskOptions, mask_files
 from epochal.data.sources.digest import digest_files
+from epochal.data.sources.draft import Draft
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import DataError, Problem
 
@@ -17,7 +19,7 @@ _ENDINGS = ("mask", "masks", "label", "labels", "seg", "segmentation", "gt", "an
 _LAYOUT = "it holds ROOT/images/NAME.jpg and ROOT/masks/NAME.png, also below train, val and test"
 
 
-def mask_tree(base: Path, images: str, masks: str, options: MaskOptions, channels: Channels) -> Source:
+def mask_tree(base: Path, images: str, masks: str, options: MaskOptions, channels: Channels) -> Draft:
     """Images below ``images`` and masks of the same names below ``masks``, both folders of ``base``.
 
     Names are equal but for their ending; the mask's may end in _mask, -label and the like. Folders train, val
@@ -42,18 +44,45 @@ def mask_tree(base: Path, images: str, masks: str, options: MaskOptions, channel
     plain = {_without_ending(key): name for key, name in drawn.items()}
     chosen = [drawn.get(key) or plain.get(key, "") for key in pictures.values()]
     orphans = sorted(set(drawn.values()) - set(chosen))
-    paths = [str(base / name) for name in pictures]
-    read = mask_files([str(base / name) if name else "" for name in chosen], options, orphans)
-    manifest = Manifest(
-        filenames=pl.Series("FILENAME", list(pictures)),
-        targets=read.counts,
-        target_kind="mask",
-        names=read.coding.names,
-        splits=_splits(list(pictures.values())),
+    tree = _Tree(base, list(pictures), list(pictures.values()), chosen, tuple(orphans))
+    return Draft(
+        filenames=pl.Series("FILENAME", tree.images),
+        place=lambda row: str(base / tree.images[row]),
+        build=lambda rows: tree.some(rows).source(options, channels),
+        problems=lambda _: {},  # of masks; the checks find these
     )
-    files = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-    digest = digest_files(manifest, [*paths, *(str(base / name) for name in chosen if name)])
-    return Source(manifest, kind="image", read=files, digest=digest, masks=read)
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """N images, what each is called in its tree, and its mask, "" where there is none; masks of no image."""
+
+    base: Path
+    images: list[str]
+    keys: list[str]
+    masks: list[str]
+    orphans: tuple[str, ...]
+
+    def some(self, rows: Array) -> _Tree:
+        images, keys, masks = (
+            [each[row] for row in rows.tolist()] for each in (self.images, self.keys, self.masks)
+        )
+        return _Tree(self.base, images, keys, masks, self.orphans)
+
+    def source(self, options: MaskOptions, channels: Channels) -> Source:
+        paths = [str(self.base / name) for name in self.images]
+        drawn = [str(self.base / name) if name else "" for name in self.masks]
+        masks = mask_files(drawn, options, self.orphans)
+        manifest = Manifest(
+            filenames=pl.Series("FILENAME", self.images),
+            targets=masks.counts,
+            target_kind="mask",
+            names=masks.coding.names,
+            splits=_splits(self.keys),
+        )
+        read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
+        digest = digest_files(manifest, [*paths, *(place for place in masks.places if place)])
+        return Source(manifest, kind="image", read=read, digest=digest, masks=masks)
 
 
 def _key(filename: str, tree: str) -> str | None:
