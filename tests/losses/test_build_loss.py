@@ -105,7 +105,8 @@ def test_losses_by_name(name: str, loss: type[nn.Module]) -> None:
 def test_every_name_is_callable_with_outputs_and_targets() -> None:
     outputs = torch.rand(4, 3, requires_grad=True)
     for name in LOSSES.names:
-        loss = build(name, **({"losses": ["cross_entropy", "dice"]} if name == "sum" else {}))
+        arguments: dict[str, Any] = {"losses": ["cross_entropy", "dice"]} if name == "sum" else {}
+        loss = build(name, **arguments)
         indices = isinstance(
             loss,
             nn.CrossEntropyLoss | nn.NLLLoss | nn.MultiMarginLoss | FocalLoss | DiceLoss | WeightedSum,

@@ -31,7 +31,7 @@ class DiceLoss(nn.Module):
         classes = F.one_hot(targets.masked_fill(~labelled.squeeze(1), 0), outputs.shape[1])
         truth = classes.movedim(-1, 1) * labelled
         both, predicted, true = (
-            each.flatten(2).sum(dim=2)[:, self.first :]
+            each.reshape(*outputs.shape[:2], -1).sum(dim=2)[:, self.first :]
             for each in (probabilities * truth, probabilities, truth)
         )
         losses = 1 - (2 * both + self.smooth) / (predicted + true + self.smooth)

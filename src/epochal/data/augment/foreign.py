@@ -12,6 +12,7 @@ from torch import Tensor
 from epochal.data.batch import Batch
 from epochal.data.draws import Draws, key_integer
 from epochal.data.foreign import forked_generators
+from epochal.data.masks.coding import IGNORED
 from epochal.errors import DataError, Problem
 
 
@@ -49,13 +50,15 @@ class PerSample:
     def _with_mask(self, sample: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """An image and its mask [H, W], uint8, moved alike.
 
-        torchvision fills what comes into view of a mask with 0, so classes are counted from 1 meanwhile, and
-        what is left out is 0 (255 + 1 as a byte).
+        torchvision fills what comes into view of a mask with a number of its own. So the mask goes beside its
+        complement: where both are filled alike, they no longer add up to 255.
         """
         from torchvision import tv_tensors  # loaded with the transform already
 
-        image, moved = self.transform(tv_tensors.Image(sample), tv_tensors.Mask(mask[None] + 1))  # type: ignore[call-arg]
-        return image.as_subclass(Tensor), moved.as_subclass(Tensor)[0] - 1
+        both = tv_tensors.Mask(torch.stack([mask, 255 - mask]))
+        image, moved = self.transform(tv_tensors.Image(sample), both)  # type: ignore[call-arg]
+        classes, complement = moved.as_subclass(Tensor)
+        return image.as_subclass(Tensor), torch.where(classes + complement == 255, classes, IGNORED)
 
 
 @dataclass(frozen=True)

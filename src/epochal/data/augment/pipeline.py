@@ -112,7 +112,8 @@ def check_step(component: Component) -> list[tuple[str, Problem]]:
     if component.name in _OURS_INSTEAD:
         what = f"torchvision's {component.name} needs labels beside its inputs"
         return [("", Problem(what, mend=f"use '{_OURS_INSTEAD[component.name]}'"))]
-    return check_arguments_of(AUGMENT, component, SUPPLIED)
+    received = ("masks",) if ":" in component.name else ()
+    return check_arguments_of(AUGMENT, component, (*SUPPLIED, *received))
 
 
 def build_augment(

@@ -81,8 +81,8 @@ def _volume(name: str) -> Array:
 
 def _half(plane: Array) -> Array:
     """Every second pixel of a slice, padded to 104×120."""
-    padded: Array = np.pad(plane, ((5, 6), (3, 4)))
-    return padded[::2, ::2]
+    half: Array = np.pad(plane, ((5, 6), (3, 4)))[::2, ::2]
+    return half
 
 
 def _slice(plane: Array, row: int, noise: float) -> Array:
