@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,13 +12,16 @@ import torch
 from torch import nn
 
 from epochal.data.batches import Batches
-from epochal.data.manifest import Array
+from epochal.data.inputs import Inputs
+from epochal.data.manifest import Array, Source
 from epochal.data.masks.coding import palette
 from epochal.data.masks.read import painted
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.config import ExperimentConfig
+from epochal.experiment.restore import load_predictor
 from epochal.plots.gallery import Tile, save_gallery
 from epochal.run.folder import RunFolder
+from epochal.run.run import Run
 
 _MOST_NAMED = 12
 
@@ -35,21 +40,52 @@ def draw_overlays(
     rows = worst["INDEX"].to_numpy().astype(np.int64)
     few = replace(batches, rows=rows, size=min(len(rows), batches.size), rank=0, processes=1)
     predicted = np.concatenate(list(_predicted(experiment, model, few)))
-    names, pool = experiment.task.names, batches.pool
-    colors = colors_of(experiment.config, names)
-    tiles = []
-    for row, name, dice, mask in zip(rows.tolist(), worst["FILENAME"], worst["DICE"], predicted, strict=True):
-        image = pool.samples.read(row)
-        truth: Array = pool.targets[row].numpy()
-        tiles += [
-            Tile(image, (str(name), f"dice {dice:.3f}")),
-            Tile(painted(image, truth, colors), ("truth",)),
-            Tile(painted(image, mask, colors), ("prediction",)),
-        ]
-    legend = [(name, tuple(colors[place].tolist())) for place, name in enumerate(names) if place][
-        :_MOST_NAMED
+    pool = batches.pool
+    shown = [
+        _Shown(pool.samples.read(row), pool.targets[row].numpy(), mask)
+        for row, mask in zip(rows.tolist(), predicted, strict=True)
     ]
-    save_gallery([("lowest Dice", tiles)], folder.plots / f"errors_{label}.png", legend)
+    _save(experiment.config, experiment.task.names, worst, shown, folder.plots / f"errors_{label}.png")
+
+
+def draw_pooled_overlays(
+    config: ExperimentConfig, folder: RunFolder, folds: Sequence[Run], source: Source, label: str
+) -> None:
+    """The same of a cross-validation: each image by the fold that tested it, at its own size."""
+    worst = pl.read_csv(folder.curve("errors", label))
+    assert source.masks is not None
+    shown = []
+    for row, fold in zip(worst["INDEX"].to_list(), worst["FOLD"].to_list(), strict=True):
+        image = source.read(row)
+        (mask,) = load_predictor(folds[fold - 1]).masks(Inputs([str(row)], lambda _, image=image: image))
+        shown.append(_Shown(image, source.masks(row), mask))
+    if shown:
+        _save(config, source.manifest.names, worst, shown, folder.plots / f"errors_{label}.png")
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An image C×H×W with its mask and the one predicted, uint8 [H, W]."""
+
+    image: Array
+    truth: Array
+    predicted: Array
+
+
+def _save(
+    config: ExperimentConfig, names: tuple[str, ...], worst: pl.DataFrame, shown: list[_Shown], path: Path
+) -> None:
+    """worst: FILENAME and DICE of each."""
+    colors = colors_of(config, names)
+    tiles = []
+    for name, dice, each in zip(worst["FILENAME"], worst["DICE"], shown, strict=True):
+        tiles += [
+            Tile(each.image, (str(name), f"dice {dice:.3f}")),
+            Tile(painted(each.image, each.truth, colors), ("truth",)),
+            Tile(painted(each.image, each.predicted, colors), ("prediction",)),
+        ]
+    legend = [(name, tuple(colors[place].tolist())) for place, name in enumerate(names) if place]
+    save_gallery([("lowest Dice", tiles)], path, legend[:_MOST_NAMED])
 
 
 def _predicted(experiment: Experiment, model: nn.Module, batches: Batches) -> list[Array]:

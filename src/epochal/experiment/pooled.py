@@ -19,6 +19,7 @@ from epochal.data.prepare import build_prepare
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.doubts import warn_of_doubts
+from epochal.experiment.overlays import draw_pooled_overlays
 from epochal.experiment.restore import read_decision, task_of_run
 from epochal.plots.draw import draw_plots, read_curves
 from epochal.plots.folds import mean_roc, plot_mean_roc
@@ -122,7 +123,9 @@ def _draw(folder: RunFolder, config: ExperimentConfig, folds: Sequence[Run], sou
     """The pooled curves, of images the gallery of errors, and the ROC curve of each fold."""
     draw_plots(folder.curves, folder.plots, folder.history, splits=(LABEL,))
     errors = folder.curve("errors", LABEL)
-    if errors.exists() and source.kind == "image":
+    if errors.exists() and source.masks is not None:
+        draw_pooled_overlays(config, folder, folds, source, LABEL)
+    elif errors.exists() and source.kind == "image":
         prepare = build_prepare(config.data.prepare)
         read = fitted(source.read, prepare.target)
 
