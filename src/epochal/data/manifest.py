@@ -16,7 +16,7 @@ Kind = Literal["image", "vector", "tensor", "series", "text"]
 """What a sample is: C×H×W, F features, an array of any shape, C channels over T steps, or token ids."""
 
 TargetKind = Literal["class", "labels", "value", "mask", "none"]
-"""What a target is: one class of several, any of several labels, real values, a class for each pixel; or none."""
+"""What a target is: one class of several, any of several labels, real values, a class a pixel; or none."""
 
 Array = npt.NDArray[Any]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,15 @@ def draw_pooled_overlays(
     assert source.masks is not None
     shown = []
     for row, fold in zip(worst["INDEX"].to_list(), worst["FOLD"].to_list(), strict=True):
-        image = source.read(row)
-        (mask,) = load_predictor(folds[fold - 1]).masks(Inputs([str(row)], lambda _, image=image: image))
-        shown.append(_Shown(image, source.masks(row), mask))
+        one = Inputs([str(row)], partial(_read_at, source, row))
+        (mask,) = load_predictor(folds[fold - 1]).masks(one)
+        shown.append(_Shown(source.read(row), source.masks(row), mask))
     if shown:
         _save(config, source.manifest.names, worst, shown, folder.plots / f"errors_{label}.png")
+
+
+def _read_at(source: Source, row: int, _: int) -> Array:
+    return source.read(row)
 
 
 @dataclass(frozen=True)

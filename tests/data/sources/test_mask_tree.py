@@ -22,8 +22,10 @@ def put(root: Path, *names: str) -> Path:
     return root
 
 
-def opened(root: Path, **settings: str) -> Source:
-    return folder(root, classes=["background", "tumour"], target_kind="mask", **settings).source()
+def opened(root: Path, images: str = "images", masks: str = "masks") -> Source:
+    return folder(
+        root, images=images, masks=masks, classes=["background", "tumour"], target_kind="mask"
+    ).source()
 
 
 def test_masks_are_found_by_name_whatever_their_ending(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def arrays(
     input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
         C is 1, 3 or 4; anything else stays a tensor.
     target: classes [N], labels of 0 and 1 [N, L], values [N] or [N, T], or masks of integers [N, H, W],
-        whose ``classes`` and ``ignore_index`` are those of the source ``folder``; a task without targets reads none.
+        whose ``classes`` and ``ignore_index`` are those of the source ``folder``. A task without targets
+        reads none.
     split, group: keys of arrays [N], of train, val or test, and of what must not straddle splits.
     Raises DataError where keys or shapes are wrong; what is wrong with rows is told by the draft.
     """

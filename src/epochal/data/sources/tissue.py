@@ -81,7 +81,8 @@ def _volume(name: str) -> Array:
 
 def _half(plane: Array) -> Array:
     """Every second pixel of a slice, padded to 104×120."""
-    half: Array = np.pad(plane, ((5, 6), (3, 4)))[::2, ::2]
+    padded: Array = np.pad(plane, ((5, 6), (3, 4)))
+    half: Array = padded[::2, ::2]
     return half
 
 
@@ -93,7 +94,8 @@ def _slice(plane: Array, row: int, noise: float) -> Array:
     values = half * np.exp(2 * _FIELD * field / np.abs(field).max())
     values += generator.normal(scale=noise, size=half.shape)
     # 1.6 is the brightest that the field makes of white
-    return np.rint(values.clip(0, 1.6) * (255 / 1.6)).astype(np.uint8)
+    pixels: Array = np.rint(values.clip(0, 1.6) * (255 / 1.6)).astype(np.uint8)
+    return pixels
 
 
 def _smooth(knots: Array, shape: tuple[int, ...]) -> Array:

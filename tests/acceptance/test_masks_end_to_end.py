@@ -86,10 +86,11 @@ def test_a_run_learns_and_writes_what_a_run_writes(folder: Path) -> None:
     table = pl.read_csv(run.folder.predictions("test"))
     assert {"FILENAME", "DICE", "IOU", "DICE_disc", "IOU_box"} <= set(table.columns)
     for picture in ("confusion_test", "dice_test", "errors_test"):
-        with Image.open(run.folder.plots / f"{picture}.png") as image:
-            assert np.asarray(image.convert("L")).std() > 5
-    page = epochal.report(run).read_text()
-    assert "s00.png" in page or "lowest_dice" in page
+        with Image.open(run.folder.plots / f"{picture}.png") as drawn:
+            assert np.asarray(drawn.convert("L")).std() > 5
+    worst = pl.read_csv(run.folder.curve("errors", "test"))
+    assert worst["DICE"].is_sorted()
+    assert worst["FILENAME"][0] in epochal.report(run).read_text()
 
     # new images come back as masks of their own size
     new = folder / "new"
@@ -97,12 +98,12 @@ def test_a_run_learns_and_writes_what_a_run_writes(folder: Path) -> None:
     found = epochal.predict(run, new / "images", output=folder / "out", quiet=True)
     assert found["MASK"].to_list() == ["s00.png", "s01.png", "s02.png"]
     right = []
-    for name, (image, truth) in zip(found["MASK"], shapes(3, seed=9), strict=True):
-        with Image.open(folder / "out" / name) as mask:
-            assert mask.mode == "P"
-            values = np.asarray(mask)
-        assert values.shape == image.shape[:2]
-        right.append((values == truth).mean())
+    for name, (image, truth) in zip(found["MASK"].to_list(), shapes(3, seed=9), strict=True):
+        with Image.open(folder / "out" / name) as opened:
+            assert opened.mode == "P"
+            predicted = np.asarray(opened)
+        assert predicted.shape == image.shape[:2]
+        right.append((predicted == truth).mean())
     assert np.mean(right) > 0.9
     assert pl.read_csv(folder / "out" / "predictions.csv").columns[-3:] == [
         f"SHARE_{name}" for name in CLASSES
@@ -134,10 +135,10 @@ def test_a_cut_run_goes_on_to_the_same_weights(folder: Path, monkeypatch: pytest
         if len(steps) == 5:
             raise RuntimeError("cut")
 
-    monkeypatch.setattr(hooks.LogHook, "after_step", cut)
-    with pytest.raises(epochal.RunError, match="cut"):
-        epochal.train(config, *PLAIN, "name=cut", quiet=True)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(hooks.LogHook, "after_step", cut)
+        with pytest.raises(epochal.RunError, match="cut"):
+            epochal.train(config, *PLAIN, "name=cut", quiet=True)
     resumed = epochal.train(config, *PLAIN, "name=cut", quiet=True, resume=True)
     assert resumed.folder.best.read_bytes() == whole.folder.best.read_bytes()
     assert resumed.metrics == whole.metrics
