@@ -19,15 +19,27 @@ from epochal.data.masks.coding import palette
 from epochal.data.masks.read import painted
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.config import ExperimentConfig
+from epochal.experiment.pictures import draw_split
 from epochal.experiment.restore import load_predictor
 from epochal.plots.gallery import Tile, save_gallery
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
+from epochal.tasks.segmentation import Segmentation
 
 _MOST_NAMED = 12
 
 
-def draw_overlays(
+def draw_worst(
+    experiment: Experiment, model: nn.Module, batches: Batches, folder: RunFolder, label: str
+) -> None:
+    """The samples of a split that were predicted worst, of masks with what was predicted."""
+    if isinstance(experiment.task, Segmentation):
+        _draw_overlays(experiment, model, batches, folder, label)
+    else:
+        draw_split(folder, label, batches.pool)
+
+
+def _draw_overlays(
     experiment: Experiment, model: nn.Module, batches: Batches, folder: RunFolder, label: str
 ) -> None:
     """``plots/errors_<label>.png``: image, truth and prediction of the lowest Dice, worst first.

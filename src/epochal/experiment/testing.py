@@ -26,9 +26,9 @@ from epochal.engine.own_step import StepState
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.doubts import warn_of_doubts
-from epochal.experiment.overlays import draw_overlays
+from epochal.experiment.overlays import draw_worst
 from epochal.experiment.own_validation import own_scores
-from epochal.experiment.pictures import draw_split, write_pictures
+from epochal.experiment.pictures import write_pictures
 from epochal.experiment.restore import read_decision
 from epochal.experiment.whole_split import WholeSplit
 from epochal.inference.evaluate import Outcome, collect, score
@@ -39,7 +39,6 @@ from epochal.tasks.build import task_class
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.scores import Scores
-from epochal.tasks.segmentation import Segmentation
 from epochal.tasks.task import Task
 
 _Collected = tuple[Tensor, Tensor, Tensor]
@@ -145,10 +144,7 @@ def _write(
     best = (experiment.monitor.name, best_epoch)
     draw_plots(folder.curves, folder.plots, folder.history, splits=tuple(outcomes), best=best)
     for label in outcomes:
-        if isinstance(experiment.task, Segmentation):
-            draw_overlays(experiment, model, batches[label], folder, label)
-        else:
-            draw_split(folder, label, batches[label].pool)
+        draw_worst(experiment, model, batches[label], folder, label)
     write_pictures(experiment, model, folder)
     return outcomes
 
