@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from safetensors.numpy import load_file
 from sklearn.datasets import load_digits
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 import epochal
+from epochal.data.sources.movie_reviews import movie_reviews
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 PLAIN = ("tracking=[]",)
@@ -32,6 +36,22 @@ def test_breast_cancer(here: Path) -> None:
 def test_diabetes(here: Path) -> None:
     run = epochal.train("diabetes", *PLAIN, quiet=True)
     assert run.metrics["test/r2"] > 0.4
+
+
+def test_movie_reviews(here: Path) -> None:
+    run = epochal.train("movie_reviews", *PLAIN, quiet=True)
+    ours = run.metrics["test/accuracy"]
+    assert ours >= 0.73
+
+    # TF-IDF and logistic regression, as scikit-learn has them, on the run's own split
+    source = movie_reviews(target_kind="class")
+    assert source.frame is not None
+    texts, targets = source.frame["text"], source.manifest.targets
+    split = pl.read_csv(run.folder.split)
+    train, test = (split.filter(SPLIT=name)["INDEX"].to_list() for name in ("train", "test"))
+    baseline = make_pipeline(TfidfVectorizer(), LogisticRegression())
+    baseline.fit(texts[train].to_list(), targets[train])
+    assert ours > baseline.score(texts[test].to_list(), targets[test])
 
 
 def test_linear_recovers_slope_and_intercept(here: Path) -> None:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 _SHOWN = 40
 _ROWS = 5
 _WIDE = 100
+_OF_TEXTS = {
+    "characters_median": ("characters, median", ",.0f"),
+    "characters_max": ("characters, most", ",.0f"),
+    "tokens_median": ("tokens, median", ",.0f"),
+    "tokens_max": ("tokens, most", ",.0f"),
+    "truncated": ("texts cut at the end", ".1%"),
+    "unknown": ("tokens not in train", ".1%"),
+}
+"""The numbers of a split's texts: in words, and how they are written."""
 
 
 @click.command("inspect")
@@ -58,7 +67,8 @@ def _print(found: Inspection) -> None:
     )
     console.print(f"split: {found.split_origin}\n", markup=False)
     console.print(_counts(found))
-    console.print(_statistics(found, with_range=console.width >= _WIDE))
+    if found.kind != "text":
+        console.print(_statistics(found, with_range=console.width >= _WIDE))
     if found.unused:
         from epochal.experiment.data import listed_columns
 
@@ -123,6 +133,9 @@ def _counts(found: Inspection) -> Any:
     for name in next(iter(splits)).target_mean:
         cells = (f"{split.target_mean[name]:.4g} ± {split.target_std[name]:.4g}" for split in splits)
         table.add_row(_cell(f"{name} (mean ± sd)"), *cells)
+    for word, (title, written) in _OF_TEXTS.items():
+        if all(split.texts for split in splits):
+            table.add_row(title, *(format((split.texts or {})[word], written) for split in splits))
     for number, word in enumerate(("smallest", "median", "largest")):
         if all(split.image_sizes for split in splits):
             sizes = ("×".join(map(str, (split.image_sizes or [])[number])) for split in splits)

@@ -9,7 +9,8 @@ from epochal.cli.options import device_option, quiet_option, runs_option
 
 @click.command("predict")
 @click.argument("run")
-@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.argument("inputs", nargs=-1, metavar="INPUT...")
+@click.option("--text", "texts", multiple=True, metavar="TEXT", help="A text itself; may be given again.")
 @click.option(
     "--output",
     "-o",
@@ -25,20 +26,30 @@ from epochal.cli.options import device_option, quiet_option, runs_option
 def command(
     run: str,
     inputs: tuple[str, ...],
+    texts: tuple[str, ...],
     output: str | None,
     batch_size: int,
     runs: str,
     device: str,
     quiet: bool,
 ) -> None:
-    """Predict for INPUTs: images, folders of images, tables, .npy and .npz arrays.
+    """Predict for INPUTs: images or texts, folders of them, tables, .npy and .npz arrays.
 
     RUN is a run folder, its id, an experiment's name (its newest run) or `latest`.
     """
+    if bool(inputs) == bool(texts):
+        raise click.UsageError("give INPUTs, or texts by --text")
     from epochal.verbs.predict import predict  # torch loads here, after the arguments are parsed
 
     table = predict(
-        run, list(inputs), output=output, runs=runs, device=device, batch_size=batch_size, quiet=quiet
+        run,
+        list(inputs),
+        texts=texts or None,
+        output=output,
+        runs=runs,
+        device=device,
+        batch_size=batch_size,
+        quiet=quiet,
     )
     if output is None:
         click.echo(table.write_csv(), nl=False)

@@ -15,6 +15,7 @@ from epochal.data.batch import Batch
 from epochal.data.buffers import Buffers
 from epochal.data.cache import Samples
 from epochal.data.draws import key_integer
+from epochal.data.lengths import in_buckets, trimmed
 from epochal.data.loader import Raw, read_batches
 from epochal.data.manifest import Array, Manifest, Source
 from epochal.data.statistics import Normalizer
@@ -45,6 +46,7 @@ class Pool:
     """What the splits share: prepared samples, their targets, the normalisation, the device.
 
     beside: normalised columns float32 [N, F] that are a second input; ``name`` is then the first one's.
+    lengths: of texts, int64 [N]: tokens of each sample.
     """
 
     source: Source
@@ -57,6 +59,7 @@ class Pool:
     channels_last: bool
     name: str = "inputs"
     beside: Tensor | None = None
+    lengths: Array | None = None
     buffers: Buffers = field(default_factory=Buffers, compare=False)
 
 
@@ -65,9 +68,10 @@ class Batches:
     """The batches of one split.
 
     rows: row numbers in the manifest. augment: given for training only; with it the order is shuffled by
-    (seed, epoch), and a last batch of a single sample, which batch normalisation can't train on, is left
-    out of that epoch. rank, processes: of several processes, each takes its part of every batch; one that
-    is left without a sample takes the batch's first, which then does not count.
+    (seed, epoch), of texts so that those of a batch are about equally long, and a last batch of a single
+    sample, which batch normalisation can't train on, is left out of that epoch. rank, processes: of several
+    processes, each takes its part of every batch; one that is left without a sample takes the batch's first,
+    which then does not count.
     """
 
     pool: Pool
@@ -120,8 +124,18 @@ class Batches:
 
     def _rows(self, epoch: int) -> Array:
         """The row numbers of an epoch, in its order."""
-        rows = self.rows if self.augment is None else epoch_order(self.rows, self.pool.seed, epoch)
-        return rows[: self._count]
+        if self.augment is None:
+            return self.rows
+        seed, lengths = self.pool.seed, self.pool.lengths
+        rows = epoch_order(self.rows, seed, epoch)[: self._count]
+        return rows if lengths is None else in_buckets(rows, lengths, self.size, seed, epoch)
+
+    def largest(self, count: int) -> Array:
+        """So many rows of those that take the most memory: of texts the longest, else the first."""
+        lengths = self.pool.lengths
+        if lengths is None:
+            return self.rows[:count]
+        return self.rows[np.argsort(-lengths[self.rows], kind="stable")[:count]]
 
     def epoch(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch from number ``start`` on: the same ones as without a cut before it."""
@@ -155,9 +169,9 @@ class Batches:
         """How many batches are gathered, augmented and normalised together.
 
         Batches of small samples would cost more in calls than in work. Augmentation that looks at a batch
-        as a whole gets one batch.
+        as a whole gets one batch, and texts are padded to the longest of one.
         """
-        if self._together or self.processes > 1:
+        if self._together or self.processes > 1 or self.pool.lengths is not None:
             return 1
         return max(1, _BLOCK_VALUES // (math.prod(self.pool.samples.shape) * self.size))
 
@@ -187,6 +201,8 @@ class Batches:
     def _finish(self, inputs: Tensor, targets: Tensor, index: Tensor, epoch: int) -> Batch:
         """To the device, augmented (training only), to float and normalised; bytes as long as it goes."""
         pool = self.pool
+        if pool.lengths is not None:
+            inputs = trimmed(inputs)  # before it is moved: its length must not have to come back
         others = {} if pool.beside is None else {"columns": _moved(pool.beside[index], pool.device)}
         inputs, targets, index = (_moved(tensor, pool.device) for tensor in (inputs, targets, index))
         layout = torch.channels_last if pool.channels_last else torch.contiguous_format

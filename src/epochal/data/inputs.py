@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from epochal.console import log
 from epochal.data.encode.encoding import Encoding
+from epochal.data.encode.text import TextEncoding
 from epochal.data.images import IMAGE_SUFFIXES, ImageFiles, is_image, visible_files
 from epochal.data.jpeg import Target
 from epochal.data.manifest import Array, Kind
 from epochal.data.problems import raise_problems
 from epochal.data.sources.arrays import as_samples, finite, load_array
 from epochal.data.tables import TABLE_SUFFIXES, Table, feature_matrix, numeric_columns, read_table
+from epochal.data.texts import TEXT_SUFFIXES, is_text, read_text
 from epochal.errors import DataError, EpochalError, Problem, RequestError
 
 _ARRAY_SUFFIXES = (".npy", ".npz")
@@ -53,6 +57,8 @@ def open_inputs(
     encoding: Encoding | None = None,
 ) -> Inputs:
     """The samples in image files, folders of them, .npy and .npz arrays (``x``, or the only one) and tables.
+
+    Texts are in .txt files, folders of them and tables.
 
     kind: of the samples that the model takes. channels: of its images; None keeps a file's own.
     features: the columns of a table in the model's order; where there are none, every numeric column.
@@ -95,13 +101,17 @@ def _open(
     path = Path(given).expanduser()
     suffix = path.suffix.lower()
     if not path.exists():
-        raise RequestError(Problem("there is no such file or folder", where=given, mend="check the path"))
+        what = "there is no such file or folder"
+        mend = (
+            "check the path, or give texts themselves by --text or texts=[...]"
+            if kind == "text"
+            else "check the path"
+        )
+        raise RequestError(Problem(what, where=given, mend=mend))
+    if isinstance(encoding, TextEncoding) and (path.is_dir() or is_text(given)):
+        return _text_part(given, path, encoding)
     if path.is_dir() and kind == "image":
-        names = [name for name in visible_files(path) if is_image(name)]
-        if not names:
-            mend = f"it needs files that end in {', '.join(sorted(IMAGE_SUFFIXES))}"
-            raise RequestError(Problem("there is no image in this folder", where=given, mend=mend))
-        full_names = [f"{given.rstrip('/')}/{name}" for name in names]
+        names, full_names = _files_in(given, path, is_image, IMAGE_SUFFIXES, "image")
         return _Part(names, full_names, ImageFiles([str(path / name) for name in names], channels, target))
     if suffix in IMAGE_SUFFIXES and kind == "image" and path.is_file():
         return _Part([given], [given], ImageFiles([str(path)], channels, target))
@@ -111,10 +121,48 @@ def _open(
         return _row_part(given, _encoded(encoding, read_table(path), given))
     if suffix in TABLE_SUFFIXES and kind == "vector":
         return _table_part(given, path, features)
-    taken: Sequence[str] = {"image": sorted(IMAGE_SUFFIXES), "vector": TABLE_SUFFIXES}.get(kind, ())
+    taken: Sequence[str] = {
+        "image": (*sorted(IMAGE_SUFFIXES), *_ARRAY_SUFFIXES),
+        "vector": (*TABLE_SUFFIXES, *_ARRAY_SUFFIXES),
+        "text": (*sorted(TEXT_SUFFIXES), *TABLE_SUFFIXES),
+    }.get(kind, _ARRAY_SUFFIXES)
     what = "this is a folder" if path.is_dir() else f"'{suffix}' files are no input here"
-    mend = f"the model takes samples of kind {kind}: give {', '.join((*taken, *_ARRAY_SUFFIXES))}"
-    raise RequestError(Problem(what, where=given, mend=mend + (" or a folder" if kind == "image" else "")))
+    mend = f"the model takes samples of kind {kind}: give {', '.join(taken)}"
+    folder = " or a folder" if kind in ("image", "text") else ""
+    raise RequestError(Problem(what, where=given, mend=mend + folder))
+
+
+def _files_in(
+    given: str, folder: Path, accepts: Callable[[str], bool], suffixes: Collection[str], noun: str
+) -> tuple[list[str], list[str]]:
+    """The files of a folder that are taken, relative to it and with the folder as it was given."""
+    names = [name for name in visible_files(folder) if accepts(name)]
+    if not names:
+        mend = f"it needs files that end in {', '.join(sorted(suffixes))}"
+        raise RequestError(Problem(f"there is no {noun} in this folder", where=given, mend=mend))
+    return names, [f"{given.rstrip('/')}/{name}" for name in names]
+
+
+def _text_part(given: str, path: Path, encoding: TextEncoding) -> _Part:
+    """A text file, or those of a folder."""
+    names, full_names, paths = [given], [given], [path]
+    if path.is_dir():
+        names, full_names = _files_in(given, path, is_text, TEXT_SUFFIXES, "text file")
+        paths = [path / name for name in names]
+    problems: list[Problem] = []
+    texts = []
+    for each in paths:
+        try:
+            texts.append(read_text(str(each)))
+        except DataError as error:
+            problems += error.problems
+    raise_problems(problems)
+    return _Part(names, full_names, encoded_texts(texts, encoding).__getitem__)
+
+
+def encoded_texts(texts: Sequence[str], encoding: TextEncoding) -> Array:
+    """Token ids of texts, int32 [N, L]."""
+    return encoding.encode(pl.DataFrame({encoding.column: pl.Series(list(texts), dtype=pl.String)})).values
 
 
 def _array_part(given: str, path: Path, kind: Kind, channels: int | None, features: tuple[str, ...]) -> _Part:

@@ -10,6 +10,9 @@ from epochal.config.component import Component
 from epochal.console import Console
 from epochal.data.augment.pipeline import build_augment
 from epochal.data.batches import Batches, Pool, target_tensor
+from epochal.data.encode.text import TextEncoding
+from epochal.data.lengths import text_lengths
+from epochal.data.manifest import Array, Source
 from epochal.data.statistics import Statistics, targets_like
 from epochal.engine.compute import Compute, choose_compute
 from epochal.engine.loop import Monitor
@@ -93,10 +96,12 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         channels_last=compute.channels_last,
         name=data.source.kind if data.columns is not None else "inputs",
         beside=data.normalized_columns(),
+        lengths=_lengths(data.source),
     )
     classes = len(task.names) if task.target == "class" else None
     masks = data.masks is not None
-    augment = build_augment(config.data.augment, data.source.kind, classes, masks=masks)
+    unknown = data.encoding.unknown if isinstance(data.encoding, TextEncoding) else None
+    augment = build_augment(config.data.augment, data.source.kind, classes, unknown, masks=masks)
     size, evaluation_size = _batch_sizes(config)
     return Experiment(
         id=experiment_id(config, data),
@@ -110,6 +115,13 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         val=Batches(pool, data.split.val, evaluation_size),
         test=Batches(pool, data.split.test, evaluation_size),
     )
+
+
+def _lengths(source: Source) -> Array | None:
+    if source.kind != "text":
+        return None
+    assert source.array is not None  # encoded
+    return text_lengths(source.array)
 
 
 def _batch_sizes(config: ExperimentConfig) -> tuple[int, int]:

@@ -114,7 +114,7 @@ class _Trial:
         model, training = copy.deepcopy(experiment.model), experiment.config.training
         Freezing(training, model).enter(model, training.epochs - 1)
         train = experiment.train
-        rows = train.rows[:8]
+        rows = train.largest(8)
         few = Batches(replace(train.pool, workers=0), rows, len(rows), train.augment)
         optimizers = build_optimizers(experiment.config.optimizers, model)
         return cls(experiment, model, list(optimizers.values()), next(few.epoch(0)))

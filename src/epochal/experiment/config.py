@@ -174,7 +174,7 @@ def _place(where: str, text: ConfigText) -> str:
 def _make_paths_absolute(text: ConfigText) -> None:
     """A path in a config is relative to the working folder; a run must mean the same from anywhere."""
     data = text.values.get("data")
-    for section in ("source", "split"):
+    for section in ("source", "split", "encode"):
         component = data.get(section) if isinstance(data, dict) else None
         if isinstance(component, dict) and ":" not in str(component.get("name")):
             for key in _PATH_ARGUMENTS & component.keys():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,12 +19,12 @@ from epochal.data.check.masks import mask_oddities
 from epochal.data.check.reading import Reading, read_source
 from epochal.data.check.splitting import split_usable
 from epochal.data.check.summary import summarise
+from epochal.data.check.texts import TextFacts, text_oddities
 from epochal.data.check.values import find_oddities
 from epochal.data.encode.encoding import Encoding, encoding_to_json
 from epochal.data.manifest import Array, Source
 from epochal.data.masks.prepared import prepare_masks
 from epochal.data.prepare import Prepare, build_prepare
-from epochal.data.sources import build_source
 from epochal.data.split import Split
 from epochal.data.statistics import (
     Normalizer,
@@ -35,8 +34,8 @@ from epochal.data.statistics import (
     normalize_beside,
 )
 from epochal.data.transform import build_transform
-from epochal.errors import ConfigError, DataError, EpochalError, Problem, RequestError, shown
-from epochal.experiment.class_order import check_positive, with_names, with_positive_last
+from epochal.errors import ConfigError, DataError, EpochalError, Problem, shown
+from epochal.experiment.class_order import check_positive, with_positive_last
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.encodings import (
     cardinalities,
@@ -45,11 +44,9 @@ from epochal.experiment.encodings import (
     model_facts,
 )
 from epochal.experiment.own_code import describe
+from epochal.experiment.texts import check_texts, facts_of_texts
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
-
-PATH_OF = {"folder": "root", "idx": "root", "table": "path", "arrays": "path", "shards": "path"}
-"""The argument of a source that says where it reads from."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,8 @@ class Data:
 
     encoding, beside: how the samples, and the columns that are a second input, became numbers; None where
     they were numbers. columns: the second input, float32 [N, F], not normalised.
-    masks: the prepared ones, uint8 [N, H, W], where targets are masks.
+    masks: the prepared ones, uint8 [N, H, W], where targets are masks. texts: how long they are, where
+    samples are texts.
     findings: of the checks. excluded: row of the whole source -> FILENAME of what ``data.exclude`` left out.
     facts: of image files, where they were looked at.
     """
@@ -73,6 +71,7 @@ class Data:
     beside: Encoding | None = None
     columns: Array | None = None
     masks: Array | None = None
+    texts: TextFacts | None = None
     findings: tuple[Finding, ...] = ()
     excluded: dict[int, str] = field(default_factory=dict)
     facts: FileFacts | None = None
@@ -107,6 +106,7 @@ class Data:
                 self.split.rows(name),
                 self.measured(name) if at_hand or name == "train" else None,
                 self.facts,
+                self.texts,
             ).to_json()
             for name in self.split.names()
         }
@@ -176,6 +176,8 @@ def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[F
     found = find_leaks(reading.subject, split, reading.facts, drawn=drawn)
     if reading.facts is not None:
         found += file_oddities(reading.subject, reading.facts)
+    if reading.source.kind == "text":
+        found += text_oddities(reading.subject)
     return found + mask_oddities(reading.subject) + find_oddities(reading.subject, split)
 
 
@@ -190,18 +192,22 @@ def _assembled(
     """The samples encoded, prepared and measured; ``run``: by its encodings and statistics."""
     # only now: which rows go to which split does not depend on what is positive
     source = with_positive_last(reading.source, config.evaluation.positive)
-    data = _encoded(source, split, config, console, run)
+    data = encoded_data(source, split, config, console, run)
     return replace(data, findings=findings, excluded=reading.excluded, facts=reading.facts)
 
 
-def _encoded(
+def encoded_data(
     source: Source, split: Split, config: ExperimentConfig, console: Console, run: Run | None
 ) -> Data:
+    """The samples of a source encoded, prepared and measured; ``run``: by its encodings and statistics."""
+    check_texts(source, config.data)
     encoding, beside = encodings_of(source, split, config, run)
-    columns = None
+    columns = texts = None
     if encoding is not None:
         assert source.frame is not None
-        values = encoding.encode(source.frame).values
+        encoded = encoding.encode(source.frame)
+        values = encoded.values
+        texts = facts_of_texts(source, encoding, encoded, split.train)
         source = replace(source, array=values, read=values.__getitem__, features=encoding.features)
     if beside is not None:
         assert source.beside is not None
@@ -221,7 +227,9 @@ def _encoded(
             statistics = replace(statistics, beside_mean=tuple(mean), beside_std=tuple(std))
     shape = transform.shape(samples.shape)
     normalizer = build_normalizer(config.data, statistics, shape, source.kind, cardinalities(encoding))
-    return Data(source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks)
+    return Data(
+        source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks, texts
+    )
 
 
 def _named_by(encoding: Encoding | None, source: Source) -> Source:
@@ -264,32 +272,3 @@ def data_of_run(run: Run, config: ExperimentConfig, console: Console) -> Data:
             )
         )
     return data
-
-
-def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console) -> Data:
-    """All samples of other data as a test split, with the statistics and the classes of a run.
-
-    path: what the run's source reads: a folder, a table, an array file. Its columns may stand in another
-    order, and its images have other channels: they are read as the run's were. Raises RequestError where the
-    source reads from no path, DataError where the data has targets that the run does not know.
-    """
-    component = config.data.source
-    if component.name not in PATH_OF:
-        mend = "other data can be given for " + ", ".join(PATH_OF)
-        raise RequestError(Problem(f"its source '{component.name}' reads from no path", str(run.path), mend))
-    arguments = component.arguments | {PATH_OF[component.name]: str(path.expanduser().absolute())}
-    facts = config.derived or {}
-    if component.name == "table":
-        arguments.pop("split", None)
-    if facts.get("image_files"):
-        arguments["channels"] = facts["channels"]
-    elif component.name == "table":
-        arguments["features"] = facts["features"]
-    if facts.get("mask_values"):
-        arguments["classes"] = dict(zip(facts["names"], facts["mask_values"], strict=True))
-    moved = Component.model_validate({"name": component.name, **arguments})
-    source = build_source(moved, task_class(config.task).target)
-    source = with_names(source, tuple(facts["names"]), str(path))
-    nothing = np.zeros(0, np.int64)
-    split = Split(train=nothing, val=nothing, test=np.arange(len(source.manifest)), origin=str(path))
-    return _encoded(source, split, config, console, run)

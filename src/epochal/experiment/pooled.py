@@ -21,6 +21,7 @@ from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.doubts import warn_of_doubts
 from epochal.experiment.overlays import draw_pooled_overlays
 from epochal.experiment.restore import read_decision, task_of_run
+from epochal.experiment.texts import with_texts
 from epochal.plots.draw import draw_plots, read_curves
 from epochal.plots.folds import mean_roc, plot_mean_roc
 from epochal.plots.gallery import draw_errors
@@ -102,6 +103,7 @@ def _pooled(
     )
     curves = curves_at(task, predictions, decided, targets)
     curves |= mistakes(task, table, predictions, decided, targets)
+    curves = with_texts(curves, source)
     for kind, curve in curves.items():
         write_text(folder.curve(kind, LABEL), curve.write_csv())
     chosen = _thresholds(task, [read_decision(fold.folder) for fold in folds])

@@ -17,7 +17,8 @@ from epochal.data.split import build_split
 from epochal.errors import EpochalError
 from epochal.experiment.class_order import with_names
 from epochal.experiment.config import ExperimentConfig
-from epochal.experiment.data import PATH_OF, read_data
+from epochal.experiment.data import read_data
+from epochal.experiment.other_data import PATH_OF
 from epochal.run.run import Run
 
 

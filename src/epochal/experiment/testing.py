@@ -30,6 +30,7 @@ from epochal.experiment.overlays import draw_worst
 from epochal.experiment.own_validation import own_scores
 from epochal.experiment.pictures import write_pictures
 from epochal.experiment.restore import read_decision
+from epochal.experiment.texts import with_texts
 from epochal.experiment.whole_split import WholeSplit
 from epochal.inference.evaluate import Outcome, collect, score
 from epochal.plots.draw import draw_plots
@@ -211,6 +212,7 @@ def _write_split(
         if "calibration" in content:
             content["calibration"]["temperature"] = decision.temperature
         curves |= mistakes(task, table, outcome.predictions, decided, outcome.targets)
+        curves = with_texts(curves, batches.pool.source)
     write_json(folder.scores(label), content)
     write_text(folder.predictions(label), table.write_csv())
     for kind, curve in curves.items():

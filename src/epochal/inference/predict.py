@@ -15,6 +15,7 @@ from epochal.data.batch import Batch
 from epochal.data.encode.encoding import Encoding
 from epochal.data.inputs import Inputs
 from epochal.data.jpeg import Target
+from epochal.data.lengths import trimmed
 from epochal.data.manifest import Array, Kind
 from epochal.data.masks.coding import IGNORED
 from epochal.data.prepare import Prepare
@@ -124,6 +125,8 @@ class Predictor:
     def _batch(self, samples: list[Array], rows: range) -> Batch:
         # as in training, a sample's type decides its units: bytes are 0..255, floats are what they are
         stacked = torch.stack([to_float(torch.tensor(sample)) for sample in samples])
+        if self.kind == "text":
+            stacked = trimmed(stacked)
         inputs = self.normalizer(stacked.to(self.device))
         if inputs.ndim == 4 and self.channels_last:  # another layout is another order of summation
             inputs = inputs.contiguous(memory_format=torch.channels_last)

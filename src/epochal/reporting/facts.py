@@ -61,6 +61,7 @@ def _data_facts(record: Record) -> list[tuple[str, str]]:
         ("source", component(settings.get("source"))),
         ("split", component(settings["split"]) if settings.get("split") else ""),
         ("prepared", component(settings.get("prepare"))),
+        ("encoded", component(settings.get("encode"))),
         ("augmented", component(settings.get("augment"))),
         ("normalised", component(settings.get("normalize"))),
         ("shape of a sample", shape),

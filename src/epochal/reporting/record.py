@@ -22,7 +22,7 @@ POOLED = "pooled"
 
 _TABLES = ("confusion", "roc", "precision_recall", "calibration", "confused", "errors", "scatter")
 _ORDER = (POOLED, "test", "val", "train")
-_TEXT = {"FILENAME": pl.String, "CURVE": pl.String, "CLASS": pl.String, "NAME": pl.String, "GROUP": pl.String}
+_TEXT = dict.fromkeys(("FILENAME", "CURVE", "CLASS", "NAME", "GROUP", "TEXT"), pl.String)
 _CLASSES = {"TARGET": pl.String, "PREDICTION": pl.String}
 
 

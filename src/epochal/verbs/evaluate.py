@@ -18,7 +18,8 @@ from epochal.data.remote import fetch, is_remote
 from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
 from epochal.experiment.assemble import Experiment, assemble
-from epochal.experiment.data import data_of_run, other_data
+from epochal.experiment.data import data_of_run
+from epochal.experiment.other_data import other_data
 from epochal.experiment.restore import load_run_config, read_decision
 from epochal.experiment.seen import seen_in_training
 from epochal.experiment.testing import Asked, prediction_table, write_evaluations, write_other_evaluation

@@ -14,6 +14,7 @@ import polars as pl
 from epochal.console import Console, log
 from epochal.data.check.findings import Finding
 from epochal.data.check.summary import SplitSummary, summarise
+from epochal.data.check.texts import shortened, texts_of
 from epochal.data.folds import FOLDS
 from epochal.data.masks.coding import palette
 from epochal.data.masks.read import painted
@@ -35,7 +36,7 @@ _EACH = 8  # pictures of a class or of a fault
 class Inspection:
     """What the data holds.
 
-    kind: image, vector or tensor. shape: of a prepared sample. dtype: it is kept in.
+    kind: image, vector, series, text or tensor. shape: of a prepared sample. dtype: it is kept in.
     splits: by name. training: statistics of the training split, which normalisation uses.
     features: names of the columns of a vector. unused: the columns of its table that are neither features nor
     anything else, and why. findings: what is wrong, errors first.
@@ -95,7 +96,7 @@ def inspect(
     """Read, check, split and prepare the data of a configuration, and describe it.
 
     output: a folder for inspect.json, drop.csv, splits.csv and, of images, samples_<split>.png and
-        offending.png. Without it nothing is written.
+        offending.png, of texts, texts.csv. Without it nothing is written.
     What single samples or leaks are wrong is in the result; ConfigError and DataError are raised where so
     much is wrong that there is nothing to describe.
     """
@@ -134,6 +135,7 @@ def _describe(name: str, data: Data) -> Inspection:
                 split.rows(part),
                 data.measured(part),
                 data.facts,
+                data.texts,
             )
             for part in split.names()
         },
@@ -151,6 +153,8 @@ def _write(found: Inspection, data: Data, folder: Path) -> None:
     write_json(folder / "inspect.json", found.to_json())
     write_text(folder / "drop.csv", found.drop_table().write_csv())
     write_text(folder / "splits.csv", side_by_side(found).write_csv())
+    if data.texts is not None:
+        write_text(folder / "texts.csv", _texts(data).write_csv())
     if data.source.kind != "image":
         return
     for split in data.split.names():
@@ -163,6 +167,27 @@ def _write(found: Inspection, data: Data, folder: Path) -> None:
         save(plot_offending(offending), folder / OFFENDING)
     else:
         (folder / OFFENDING).unlink(missing_ok=True)
+
+
+def _texts(data: Data) -> pl.DataFrame:
+    """INDEX, FILENAME, SPLIT, CHARACTERS, TOKENS, UNKNOWN and TEXT of each sample, the longest first."""
+    manifest, facts = data.source.manifest, data.texts
+    assert facts is not None
+    splits = np.full(len(manifest), "", object)
+    for split in data.split.names():
+        splits[data.split.rows(split)] = split
+    table = pl.DataFrame(
+        {
+            "INDEX": np.arange(len(manifest)),
+            "FILENAME": manifest.filenames,
+            "SPLIT": splits.astype(str),
+            "CHARACTERS": facts.characters,
+            "TOKENS": facts.tokens,
+            "UNKNOWN": facts.unknown,
+            "TEXT": shortened(texts_of(data.source)),
+        }
+    )
+    return table.sort("TOKENS", descending=True, maintain_order=True)
 
 
 def side_by_side(found: Inspection) -> pl.DataFrame:
@@ -193,13 +218,15 @@ def _numbers(summary: SplitSummary, found: Inspection) -> Iterator[tuple[tuple[s
     ):
         for name, value in values.items():
             yield (what, name), value
+    for word, value in (summary.texts or {}).items():
+        yield ("text", word.replace("_", " ")), value
     for word, size in zip(("smallest", "median", "largest"), summary.image_sizes or (), strict=False):
         yield (f"{word} image", "height"), size[0]
         yield (f"{word} image", "width"), size[1]
     inputs = summary.inputs or {}
-    names = input_names(found)
+    names = input_names(found) if inputs else ()
     for what, statistic in (("mean", "mean"), ("sd", "std"), ("minimum", "minimum"), ("maximum", "maximum")):
-        for name, value in zip(names, inputs[statistic], strict=True):
+        for name, value in zip(names, inputs.get(statistic, ()), strict=True):
             yield (what, name), value
 
 

@@ -1,4 +1,4 @@
-"""Predict: a trained run on images, folders, tables or arrays without targets."""
+"""Predict: a trained run on images, texts, folders, tables or arrays without targets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import nn
 
 from epochal.analysis.decision import Decision
 from epochal.console import Console, log
-from epochal.data.inputs import Inputs, fitting_samples, open_inputs
+from epochal.data.encode.text import TextEncoding
+from epochal.data.inputs import Inputs, encoded_texts, fitting_samples, open_inputs
 from epochal.errors import Problem, RequestError
 from epochal.experiment.overlays import colors_of
 from epochal.experiment.restore import load_predictor, load_run_config
@@ -26,8 +27,9 @@ from epochal.verbs.predict_masks import WRITERS, predict_masks, write_table
 
 def predict(
     run: str | Path | Run,
-    inputs: str | Path | ArrayLike | Sequence[str | Path],
+    inputs: str | Path | ArrayLike | Sequence[str | Path] = (),
     *,
+    texts: Sequence[str] | None = None,
     output: str | Path | None = None,
     runs: str | Path = "runs",
     device: str = "auto",
@@ -40,11 +42,12 @@ def predict(
     Of a cross-validation they are the mean of the folds' probabilities, each with its fold's temperature,
     decided by the mean of the folds' thresholds where they have such.
 
-    inputs: files or folders (images, .npy, .npz, tables), or an array of raw samples [N, ...], laid
-    out and typed as an array file of the source ``arrays``. output: a .csv, .parquet or .jsonl file to
-    write the table to. model: as ``epochal.load`` takes it. Of segmentation ``output`` is a folder, of
-    the masks (for each image a PNG with a palette, as large as it) and of predictions.csv; or such a table,
-    beside which the masks stand.
+    inputs: files or folders (images, texts, .npy, .npz, tables), or an array of raw samples [N, ...], laid
+    out and typed as an array file of the source ``arrays``. texts: in the place of inputs, texts themselves
+    for a model that reads text; strings in ``inputs`` are always paths. output: a .csv, .parquet or .jsonl
+    file to write the table to. model: as ``epochal.load`` takes it. Of segmentation ``output`` is a folder,
+    of the masks (for each image a PNG with a palette, as large as it) and of predictions.csv; or such a
+    table, beside which the masks stand.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
     sample; of segmentation MASK, the file, and SHARE_<class>..., the shares of its pixels. Raises
@@ -60,7 +63,13 @@ def predict(
         if not predictor.task.has_loss:
             mend = "its samples are plots/samples.png; epochal.load(run).model.sample(noise) gives others"
             raise RequestError(Problem("a run that generates predicts nothing", str(found.path), mend))
-        opened = _open(inputs, predictor)
+
+        def samples_for(one: Predictor) -> Inputs:
+            return _open(inputs, one) if texts is None else _written(texts, one)
+
+        opened = samples_for(predictor)
+        # texts and columns are other numbers to each fold, which learnt its own vocabulary
+        of_each = [samples_for(one) if one.encoding is not None else opened for one in predictors[1:]]
         with console.progress("predicting", len(opened) * len(predictors)) as advance:
             if isinstance(predictor.task, Segmentation):
                 config = load_run_config(found.folds[0] if found.folds else found)
@@ -68,7 +77,10 @@ def predict(
                 return predict_masks(predictors, opened, inputs, output, colors, batch_size, advance)
             if output is not None:
                 _check_format(output)
-            each = [one.predict(opened, batch_size, advance) for one in predictors]
+            each = [
+                one.predict(samples, batch_size, advance)
+                for one, samples in zip(predictors, [opened, *of_each], strict=True)
+            ]
         predictions = np.stack(each).mean(axis=0)
         decision = predictor.decision
         if len(predictors) > 1:
@@ -97,6 +109,17 @@ def _check_format(output: str | Path) -> None:
 def _of_folds(count: int, decision: Decision) -> str:
     mean = f"predictions are the mean of those of {count} folds"
     return f"{mean}, decided by the mean of their thresholds: {decision}" if decision.thresholds else mean
+
+
+def _written(texts: Sequence[str], predictor: Predictor) -> Inputs:
+    """Texts as samples, each named by its number."""
+    if not isinstance(predictor.encoding, TextEncoding):
+        mend = "give files, folders, tables or arrays"
+        raise RequestError(Problem(f"the model takes samples of kind {predictor.kind}, no texts", mend=mend))
+    texts = [texts] if isinstance(texts, str) else texts
+    return Inputs(
+        [str(row) for row in range(len(texts))], encoded_texts(texts, predictor.encoding).__getitem__
+    )
 
 
 def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Predictor) -> Inputs:

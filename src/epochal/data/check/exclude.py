@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from epochal.console import log
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source
 from epochal.data.tables import read_table, texts
+from epochal.data.texts import TextFiles
 from epochal.errors import DataError, Problem
 
 
@@ -64,23 +65,20 @@ def subset(source: Source, rows: Array) -> Source:
     )
     digest = hashlib.blake2b(source.digest.encode() + rows.tobytes(), digest_size=16).hexdigest()
     read, item = source.read, source.item
-    if isinstance(read, ImageFiles):
-        return replace(
-            source,
-            manifest=kept,
-            digest=digest,
-            read=replace(read, paths=[read.paths[row] for row in rows]),
-            beside=None if source.beside is None else source.beside[rows],
-            masks=None if source.masks is None else source.masks[rows],
-        )
     return replace(
         source,
         manifest=kept,
         digest=digest,
-        read=lambda row: read(int(rows[row])),
+        read=_read_of(read, rows),
         array=None if source.array is None else source.array[rows],
         item=None if item is None else lambda row: item(int(rows[row])),
         frame=None if source.frame is None else source.frame[rows],
         beside=None if source.beside is None else source.beside[rows],
         masks=None if source.masks is None else source.masks[rows],
     )
+
+
+def _read_of(read: Callable[[int], Array], rows: Array) -> Callable[[int], Array]:
+    if isinstance(read, ImageFiles | TextFiles):
+        return replace(read, paths=[read.paths[row] for row in rows])
+    return lambda row: read(int(rows[row]))

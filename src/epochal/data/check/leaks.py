@@ -10,11 +10,13 @@ import polars as pl
 
 from epochal.data.check.files import FileFacts
 from epochal.data.check.findings import Finding, Severity, Subject
+from epochal.data.check.texts import folded, texts_of
 from epochal.data.check.twins import Twins, alike, equal_digests, equal_rows, joined
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array
 from epochal.data.problems import counted
 from epochal.data.split import Split
+from epochal.data.texts import TextFiles
 
 _NAMES = ("none", "train", "val", "test")
 _BY_CHANCE = 0.01
@@ -42,6 +44,8 @@ def find_leaks(subject: Subject, split: Split, facts: FileFacts | None, *, drawn
     if facts is not None:
         found += _same_pictures(subject, places, facts, drawn)
         found += _same_names(subject, places)
+    elif subject.source.kind == "text":
+        found += _same_texts(subject, places, drawn)
     elif subject.source.array is not None:
         found += _same_samples(subject, places, subject.source.array, drawn)
     return found + _same_groups(subject, places, drawn)
@@ -92,6 +96,30 @@ def _same_samples(subject: Subject, places: Array, array: Array, drawn: bool) ->
         if len(rows) <= _BY_CHANCE * (places > 1).sum():
             found = _leak(subject, places, equal, "same_sample", "the same values", "warning", drawn)
     return [found] if found else []
+
+
+def _same_texts(subject: Subject, places: Array, drawn: bool) -> list[Finding]:
+    """Equal texts, and texts that differ in case, spaces and signs alone: errors where they are many."""
+    texts = texts_of(subject.source)
+    exact, whole = _first_equal(texts), _first_equal(folded(texts))
+    alike = "the same text but for case, spaces and signs"
+    found = []
+    for first, kind, words, told in (
+        (exact, "same_text", "the same text", None),
+        (whole, "similar_text", alike, exact),
+    ):
+        leak = _leak(subject, places, first, kind, words, "error", drawn, told)
+        if leak is not None and len(leak.rows) <= _BY_CHANCE * (places > 1).sum():
+            leak = _leak(subject, places, first, kind, words, "warning", drawn, told)
+        if leak is not None:
+            found.append(leak)
+    return found
+
+
+def _first_equal(texts: pl.Series) -> Array:
+    """int64 [N]: for each text, the first row that has it."""
+    frame = pl.DataFrame({"text": texts}).with_row_index("row")
+    return frame.select(pl.col("row").min().over("text")).to_series().to_numpy().astype(np.int64)
 
 
 def _is_number(column: Array) -> bool:
@@ -151,7 +179,7 @@ def _leak(
 
 
 def _name(subject: Subject, row: int) -> str:
-    files = isinstance(subject.source.read, ImageFiles)
+    files = isinstance(subject.source.read, ImageFiles | TextFiles)
     return str(subject.source.manifest.filenames[row]) if files else subject.places[row]
 
 

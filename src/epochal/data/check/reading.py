@@ -16,6 +16,7 @@ from epochal.data.check.exclude import excluded_rows, subset
 from epochal.data.check.files import FileFacts, file_faults, scan_files
 from epochal.data.check.findings import Finding, Subject, problems_of
 from epochal.data.check.masks import mask_faults
+from epochal.data.check.texts import usable_texts
 from epochal.data.config import DataConfig
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source, TargetKind
@@ -83,6 +84,9 @@ def _auto_channels(component: Component) -> bool:
 def _look_at_files(reading: Reading, cache: Path, console: Console, own_channels: bool) -> Reading:
     """The same without the image files that are broken; own_channels: 1 where all files are gray, else 3."""
     read = reading.source.read
+    if reading.source.kind == "text":
+        usable, faults = usable_texts(reading.subject)
+        return reading.some(usable, faults) if faults else reading
     if not isinstance(read, ImageFiles):
         return _without_bad_masks(reading)
     facts = scan_files(read.paths, cache, console)

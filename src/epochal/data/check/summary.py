@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from epochal.data.check.files import FileFacts
+from epochal.data.check.texts import TextFacts
 from epochal.data.manifest import Array, Manifest
 from epochal.data.statistics import Statistics
 
@@ -20,7 +21,8 @@ class SplitSummary:
     counts: samples of each class or label; of masks, those where it occurs. pixels: the share of each class
     among the pixels of masks, before they are prepared. target_*: of each target column. groups: how many,
     or None. inputs: mean, std, minimum and maximum of each channel or feature. image_sizes: the smallest,
-    median and largest height and width of image files, ``[[h, w], [h, w], [h, w]]``, in pixels.
+    median and largest height and width of image files, ``[[h, w], [h, w], [h, w]]``, in pixels. texts: of
+    texts, as ``TextFacts.summary`` has it.
     """
 
     samples: int
@@ -31,6 +33,7 @@ class SplitSummary:
     inputs: dict[str, list[float]] | None = None
     image_sizes: list[list[int]] | None = None
     pixels: dict[str, float] | None = None
+    texts: dict[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without what does not apply."""
@@ -38,9 +41,13 @@ class SplitSummary:
 
 
 def summarise(
-    manifest: Manifest, rows: Array, statistics: Statistics | None = None, facts: FileFacts | None = None
+    manifest: Manifest,
+    rows: Array,
+    statistics: Statistics | None = None,
+    facts: FileFacts | None = None,
+    texts: TextFacts | None = None,
 ) -> SplitSummary:
-    """The summary of these rows; statistics: of their prepared samples. facts: of all files."""
+    """The summary of these rows; statistics: of their prepared samples. facts, texts: of all samples."""
     targets = manifest.targets[rows]
     counts: list[int] = []
     mean: list[float] = []
@@ -57,7 +64,7 @@ def summarise(
     elif len(rows):
         mean, std = targets.mean(axis=0).tolist(), targets.std(axis=0).tolist()
     inputs = None
-    if statistics is not None:
+    if statistics is not None and texts is None:  # ids are names, which have no mean
         inputs = {name: list(getattr(statistics, name)) for name in ("mean", "std", "minimum", "maximum")}
     return SplitSummary(
         samples=len(rows),
@@ -68,6 +75,7 @@ def summarise(
         inputs=inputs,
         image_sizes=None if facts is None or not len(rows) else _sizes(facts.size[rows]),
         pixels=shares,
+        texts=None if texts is None or not len(rows) else texts.summary(rows),
     )
 
 

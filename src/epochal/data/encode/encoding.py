@@ -23,10 +23,12 @@ class Encoded:
 
     values: float32 [N, F] of columns, int32 [N, L] token ids of texts, padded with 0 at the end.
     unseen: of a column, how many of its values the training split had not; columns without any are absent.
+    lengths: of texts, the number of tokens that each had before it was cut, int64 [N]; else None.
     """
 
     values: Array
     unseen: Mapping[str, int] = field(default_factory=dict)
+    lengths: Array | None = None
 
 
 class Encoding(ABC):
@@ -69,12 +71,21 @@ _HERE = "epochal.data.encode"
 
 ENCODERS = Registry(
     kind="encoding",
-    names={},
+    names={
+        "bpe": f"{_HERE}.tokenizer:bpe",
+        "characters": f"{_HERE}.text:characters",
+        "tokenizer_file": f"{_HERE}.tokenizer:tokenizer_file",
+        "transformers": f"{_HERE}.tokenizer:transformers",
+        "words": f"{_HERE}.text:words",
+    },
 )
 """What fits an encoding, by name: functions of the training split's rows (a frame) and their settings."""
 
-ENCODINGS: dict[str, str] = {}
-"""Where the class of each kind of encoding is."""
+ENCODINGS: dict[str, str] = {
+    "tokenizer": f"{_HERE}.tokenizer:Tokenized",
+    "vocabulary": f"{_HERE}.text:Vocabulary",
+}
+"""Where the class of each kind of encoding is; a user's own has ``package.module:Name`` for its kind."""
 
 SUPPLIED = ("train",)
 
@@ -109,5 +120,5 @@ def encoding_to_json(encoding: Encoding) -> dict[str, Any]:
 def encoding_from_json(value: dict[str, Any]) -> Encoding:
     """The encoding that a run has written down."""
     plain = {key: entry for key, entry in value.items() if key != "kind"}
-    found: Encoding = import_path(ENCODINGS[value["kind"]], "encoding").from_json(plain)  # type: ignore[attr-defined]
+    found: Encoding = import_path(ENCODINGS.get(value["kind"], value["kind"]), "encoding").from_json(plain)  # type: ignore[attr-defined]
     return found

@@ -1,10 +1,10 @@
-"""Images in a folder, one subfolder a class."""
+"""Files in a folder, one subfolder a class: images, or others that are laid out so."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,25 @@ from epochal.data.sources.targets import expect_kind, no_targets
 from epochal.data.tables import SPLIT_WORDS
 from epochal.errors import DataError, Problem
 
-_LAYOUT = "a source of kind folder is ROOT/CLASS/image, or ROOT/train/CLASS/image beside val and test"
+
+@dataclass(frozen=True)
+class Sort:
+    """Which files a folder's samples are. noun: what one is called; source: what the source is called.
+
+    source_of: what reads them, from their paths and the manifest.
+    """
+
+    noun: str
+    source: str
+    accepts: Callable[[str], bool]
+    source_of: Callable[[list[str], Manifest], Source]
+
+    @property
+    def layout(self) -> str:
+        """How they lie, in words."""
+        name = self.noun.replace(" ", "_")
+        whole, parts = f"ROOT/CLASS/{name}", f"ROOT/train/CLASS/{name}"
+        return f"a source of kind {self.source} is {whole}, or {parts} beside val and test"
 
 
 @dataclass(frozen=True)
@@ -60,6 +78,19 @@ def folder(
     mend = "use the source table, whose columns hold any kind of target"
     if target_kind != "mask":
         expect_kind("class", target_kind=target_kind, source="folder", mend=mend)
+    base = existing_folder(root)
+    if target_kind == "mask":
+        return mask_tree(base, images, masks, MaskOptions(classes, colors, ignore_index), channels)
+
+    def source_of(paths: list[str], manifest: Manifest) -> Source:
+        read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
+        return Source(manifest, kind="image", read=read, digest=digest_files(manifest, paths))
+
+    return class_tree(base, Sort("image", "folder", is_image, source_of), labelled=target_kind != "none")
+
+
+def existing_folder(root: str | Path) -> Path:
+    """The path of a folder; DataError where there is none."""
     base = Path(root).expanduser()
     if not base.is_dir():
         if base.exists():
@@ -67,35 +98,40 @@ def folder(
                 Problem("this is a file, not a folder", str(base.resolve()), "name the folder of the classes")
             )
         raise DataError(missing_path(base.resolve(), "folder"))
-    if target_kind == "mask":
-        return mask_tree(base, images, masks, MaskOptions(classes, colors, ignore_index), channels)
+    return base
+
+
+def class_tree(base: Path, sort: Sort, *, labelled: bool) -> Draft:
+    """The files of a folder by class; labelled: whether the task needs classes.
+
+    Raises DataError where there is no such file; a class without any is told by the draft.
+    """
     filenames = visible_files(base)
-    labelled = target_kind != "none"
-    is_split = _is_split(filenames, labelled)
+    is_split = _is_split(filenames, sort, labelled)
     places = [_place(filename, is_split) for filename in filenames]
-    samples = [place for place in places if is_image(place.filename)]
+    samples = [place for place in places if sort.accepts(place.filename)]
     if not samples:
         others = _endings(place.filename for place in places)
-        what = "there is no image in this folder" + (f", only {others}" if others else "")
-        raise DataError(Problem(what, where=str(base), mend=_LAYOUT if labelled else "add images"))
+        what = f"there is no {sort.noun} in this folder" + (f", only {others}" if others else "")
+        raise DataError(Problem(what, where=str(base), mend=sort.layout if labelled else f"add {sort.noun}s"))
     paths = [str(base / place.filename) for place in samples]
     return Draft(
         filenames=pl.Series("FILENAME", [place.filename for place in samples]),
         place=paths.__getitem__,
-        build=lambda rows: _source(base, [samples[row] for row in rows.tolist()], channels, labelled),
-        problems=lambda rows: _problems(samples, paths, rows, labelled),
-        empty=tuple(_empty_classes(base, places, samples, is_split)) if labelled else (),
+        build=lambda rows: _source(base, [samples[row] for row in rows.tolist()], sort, labelled),
+        problems=lambda rows: _problems(samples, paths, rows, sort, labelled),
+        empty=tuple(_empty_classes(base, places, samples, sort, is_split)) if labelled else (),
     )
 
 
-def _source(base: Path, samples: Sequence[_Place], channels: Channels, labelled: bool) -> Source:
+def _source(base: Path, samples: Sequence[_Place], sort: Sort, labelled: bool) -> Source:
     paths = [str(base / place.filename) for place in samples]
-    wrong = _problems(samples, paths, np.arange(len(samples)), labelled)
+    wrong = _problems(samples, paths, np.arange(len(samples)), sort, labelled)
     raise_problems([problem for found in wrong.values() for _, problem in found])
     names = tuple(sorted({place.label for place in samples})) if labelled else ()
     if labelled and len(names) < 2:
         what = f"there is one class only, '{names[0]}'"
-        raise DataError(Problem(what, where=str(base), mend=_LAYOUT))
+        raise DataError(Problem(what, where=str(base), mend=sort.layout))
     index = {name: number for number, name in enumerate(names)}
     manifest = Manifest(
         filenames=pl.Series("FILENAME", [place.filename for place in samples]),
@@ -106,15 +142,14 @@ def _source(base: Path, samples: Sequence[_Place], channels: Channels, labelled:
         names=names,
         splits=pl.Series("SPLIT", [place.split for place in samples]) if samples[0].split else None,
     )
-    read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-    return Source(manifest, kind="image", read=read, digest=digest_files(manifest, paths))
+    return sort.source_of(paths, manifest)
 
 
-def _is_split(filenames: Sequence[str], labelled: bool) -> bool:
+def _is_split(filenames: Sequence[str], sort: Sort, labelled: bool) -> bool:
     """Whether the first folders are splits and not classes; labelled: there are classes below them."""
     parts = [filename.split("/") for filename in filenames]
     splits = {SPLIT_WORDS.get(part[0].lower()) for part in parts}
-    in_split_itself = labelled and any(len(part) == 2 and is_image(part[1]) for part in parts)
+    in_split_itself = labelled and any(len(part) == 2 and sort.accepts(part[1]) for part in parts)
     return "train" in splits and None not in splits and not in_split_itself
 
 
@@ -132,10 +167,12 @@ def _class_folders(base: Path, is_split: bool) -> dict[str, Path]:
     return {entry.name: entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")}
 
 
-def _problems(samples: Sequence[_Place], paths: Sequence[str], rows: Array, labelled: bool) -> RowProblems:
-    mend = f"move it, or leave it out: {_LAYOUT}"
+def _problems(
+    samples: Sequence[_Place], paths: Sequence[str], rows: Array, sort: Sort, labelled: bool
+) -> RowProblems:
+    mend = f"move it, or leave it out: {sort.layout}"
     outside = [
-        (row, Problem("this image lies in no class folder", where=paths[row], mend=mend))
+        (row, Problem(f"this {sort.noun} lies in no class folder", where=paths[row], mend=mend))
         for row in rows.tolist()
         if labelled and not samples[row].label
     ]
@@ -149,13 +186,15 @@ def _problems(samples: Sequence[_Place], paths: Sequence[str], rows: Array, labe
 
 
 def _empty_classes(
-    base: Path, places: Sequence[_Place], samples: Sequence[_Place], is_split: bool
+    base: Path, places: Sequence[_Place], samples: Sequence[_Place], sort: Sort, is_split: bool
 ) -> Iterator[Problem]:
     folders = _class_folders(base, is_split)
     for label in sorted(set(folders) - {place.label for place in samples}):
         others = _endings(place.filename for place in places if place.label == label)
-        what = f"the class '{label}' has no image" + (f", only {others}" if others else "")
-        yield Problem(what, where=str(folders[label]), mend="add images to it, or take the folder away")
+        what = f"the class '{label}' has no {sort.noun}" + (f", only {others}" if others else "")
+        yield Problem(
+            what, where=str(folders[label]), mend=f"add {sort.noun}s to it, or take the folder away"
+        )
 
 
 def _endings(filenames: Iterable[str]) -> str:

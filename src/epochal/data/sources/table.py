@@ -1,4 +1,4 @@
-"""A table with one row a sample: image files or numeric features, and targets of any kind."""
+"""A table with one row a sample: image files, texts or numeric features, and targets of any kind."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from epochal.data.sources.digest import digest_arrays, digest_files
 from epochal.data.sources.draft import Draft, RowProblems
 from epochal.data.sources.listed_files import image_paths, mask_paths
 from epochal.data.sources.targets import class_targets, no_targets, sort_names
+from epochal.data.sources.text_folder import held_texts
 from epochal.data.tables import (
     Table,
     content,
@@ -39,6 +40,7 @@ def table(
     path: str | Path,
     *,
     file: str | None = None,
+    text: str | None = None,
     target: str | list[str] | None = None,
     features: list[str] | None = None,
     group: str | None = None,
@@ -53,8 +55,9 @@ def table(
 ) -> Draft:
     """A CSV, Parquet, JSON lines or Excel file, one row a sample.
 
-    file: the column of image paths below ``root`` (by default the table's folder); without it a sample is
-        the vector of ``features``, by default every numeric column that has no other part.
+    file: the column of image paths below ``root`` (by default the table's folder). text: the column of
+        texts, by which samples are texts. Without both a sample is the vector of ``features``, by default
+        every numeric column that has no other part.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
         by ``;`` or ``|``; for values one or several numeric columns; for masks the column of their paths
         below ``root``, with ``classes``, ``colors`` and ``ignore_index`` as of the source ``folder``. Only a
@@ -69,17 +72,16 @@ def table(
     rows = read_table(path, sheet)
     targets = [target] if isinstance(target, str) else target
     others = [name for name in (group, split) if name is not None]
-    raise_problems(
-        rows.missing(list(dict.fromkeys([*([file] if file else []), *targets, *(features or ()), *others])))
-    )
-    if file is not None and features is not None:
-        mend = "give images by 'file', or vectors by 'features'"
-        raise ConfigError(Problem("a table can't give both images and features", "data.source", mend))
+    inputs = [name for name in (file, text) if name is not None]
+    raise_problems(rows.missing(list(dict.fromkeys([*inputs, *targets, *(features or ()), *others]))))
+    if len(inputs) + (features is not None) > 1:
+        mend = "give images by 'file', texts by 'text', or vectors by 'features'"
+        raise ConfigError(Problem("a table gives samples of one kind", "data.source", mend))
     if target_kind == "mask" and file is None:
         raise ConfigError(Problem("masks belong to images", "data.source", "name their column as 'file'"))
     base = Path(root).expanduser() if root is not None else rows.path.parent
     options = MaskOptions(classes, colors, ignore_index)
-    columns = _Columns(file, target, tuple(features or ()), group, split, base, options)
+    columns = _Columns(file, text, target, tuple(features or ()), group, split, base, options)
     return Draft(
         filenames=row_names(len(rows)) if file is None else _filenames(rows, file),
         place=rows.place,
@@ -97,12 +99,18 @@ class _Columns:
     """
 
     file: str | None
+    text: str | None
     target: str | list[str]
     given: tuple[str, ...]
     group: str | None
     split: str | None
     root: Path
     options: MaskOptions
+
+    @property
+    def of_numbers(self) -> bool:
+        """Whether samples are columns of numbers, and neither files nor texts."""
+        return self.file is None and self.text is None
 
     @property
     def targets(self) -> list[str]:
@@ -130,8 +138,8 @@ def _source(
     rows: Table, numbers: Array, columns: _Columns, channels: Channels, target_kind: TargetKind
 ) -> Source:
     """numbers: of the rows in the whole table, which are the FILENAME of samples that are no files."""
-    used = columns.features(rows) if columns.file is None else ()
-    if columns.file is None:
+    used = columns.features(rows) if columns.of_numbers else ()
+    if columns.of_numbers:
         _check_features(rows, used, columns.targets)
     problems: list[Problem] = []
     groups = required_texts(rows, columns.group, problems) if columns.group is not None else None
@@ -144,6 +152,11 @@ def _source(
     if columns.file is not None:
         filenames, paths = image_paths(rows, columns.file, columns.root, problems)
         named = pl.Series("FILENAME", filenames)
+    elif columns.text is not None:
+        raise_problems(problems)
+        others = rows.frame.drop(columns.text)
+        manifest = Manifest(row_names(numbers), values, target_kind, names, groups, splits, others)
+        return held_texts(manifest, texts(rows, columns.text))
     else:
         named = row_names(numbers)
         vectors = feature_matrix(rows, used, problems)
@@ -182,7 +195,7 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
         image_paths(rows, columns.file, columns.root, of_files)
         for problem in of_files:
             found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
-    else:
+    elif columns.of_numbers:
         feature_matrix(rows, columns.features(rows), found["bad_feature"])
     places = {rows.place(row): int(number) for row, number in enumerate(numbers)}
     return {
