@@ -17,7 +17,7 @@ def order(epoch: int, size: int = 16, count: int = 2500) -> np.ndarray:
 def padding(rows: np.ndarray, size: int = 16) -> float:
     """The share of padding in batches that are padded to their longest text."""
     batches = [LENGTHS[rows[start : start + size]] for start in range(0, len(rows), size)]
-    return 1 - LENGTHS[rows].sum() / sum(len(batch) * batch.max() for batch in batches)
+    return 1 - int(LENGTHS[rows].sum()) / sum(len(batch) * int(batch.max()) for batch in batches)
 
 
 def test_lengths_are_up_to_the_last_token() -> None:

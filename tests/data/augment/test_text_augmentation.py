@@ -20,7 +20,7 @@ def dropped(rows: list[int], length: int = 200, probability: float = 0.3, epoch:
 def test_some_tokens_become_unknown_and_padding_stays() -> None:
     ids = dropped(list(range(50)))
     assert (ids[:, 100:] == 0).all()
-    assert set(ids[:, :100].unique().tolist()) == {1, 7}
+    assert set(ids[:, :100].flatten().tolist()) == {1, 7}
     assert 0.25 < (ids[:, :100] == 1).float().mean() < 0.35
 
 
