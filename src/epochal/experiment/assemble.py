@@ -32,7 +32,7 @@ _DEFAULT_MODELS = {
     "vector": "mlp",
     "tensor": "mlp",
     "series": "tcn",
-    "text": "text_transformer",
+    "text": "embedding_bag",
 }
 _MASK_MODEL = "unet"
 _PROVISIONAL = 32

@@ -55,7 +55,7 @@ class ExperimentConfig(Section):
     model: Component | None = Field(
         default=None,
         description="ours, torchvision's or timm's by name, or package.module:Net; "
-        "by default simple_cnn for images and mlp for the rest",
+        "by default one for the kind of samples: simple_cnn, mlp, ...",
     )
     loss: Component | None = Field(
         default=None,
