@@ -135,6 +135,16 @@ def test_groups_never_straddle_and_proportions_are_near() -> None:
     assert split.test.tolist() != _split(manifest, "grouped", seed=1, val=0.15, test=0.2).test.tolist()
 
 
+@pytest.mark.parametrize("shares", [(0.1, 0.0), (0.1, 0.2), (0.2, 0.2)])
+def test_small_groups_of_a_class_each_keep_the_shares_of_the_classes(shares: tuple[float, float]) -> None:
+    classes = [0, 0] * 60 + [1, 1] * 40  # a patient a pair, as of eyes
+    manifest = _manifest(classes, groups=[f"patient {row // 2}" for row in range(200)])
+    split = _split(manifest, "grouped", val=shares[0], test=shares[1])
+    for name, share in zip(("val", "test"), shares, strict=True):
+        counts = np.bincount(np.array(classes)[split.rows(name)], minlength=2)
+        np.testing.assert_allclose(counts, [120 * share, 80 * share], atol=2)
+
+
 def test_few_groups_still_fill_every_split() -> None:
     split = _split(_manifest(count=30, groups=["a"] * 10 + ["b"] * 10 + ["c"] * 10), "grouped")
     assert _sizes(split) == (10, 10, 10)

@@ -116,7 +116,7 @@ def grouped(manifest: Manifest, seed: int, *, val: float = 0.1, test: float = 0.
     """Whole groups drawn, so that none is in two splits; rows and classes as near the shares as groups allow.
 
     Each group in turn, the largest first, goes where it brings the counts of rows (by class, where there
-    are classes) nearest to what the shares ask for, in the sum of squares.
+    are classes) nearest to what the shares ask for, in the sum of squares relative to each share.
     """
     shares = _shares(val, test)
     if manifest.groups is None:
@@ -137,10 +137,11 @@ def grouped(manifest: Manifest, seed: int, *, val: float = 0.1, test: float = 0.
     order = _generator(seed).permutation(count)
     order = order[np.argsort(-sizes[order].sum(axis=1), kind="stable")]
     place = np.full(count, -1)
-    lack = np.array(list(shares.values()))[:, None] * np.ones(sizes.shape[1])
+    share = np.array(list(shares.values()))[:, None]
+    lack = share * np.ones(sizes.shape[1])
     for index in order:
-        # the change of the sum of squared lacks, for each split
-        change = (sizes[index] * (sizes[index] - 2 * lack)).sum(axis=1)
+        # the change of each split's squared lacks; relative to its share, or the largest would take all first
+        change = (sizes[index] * (sizes[index] - 2 * lack) / share).sum(axis=1)
         place[index] = int(np.argmin(change))
         lack[place[index]] -= sizes[index]
     for empty in set(range(len(shares))) - set(place.tolist()):
