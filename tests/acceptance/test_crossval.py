@@ -225,10 +225,10 @@ def test_each_fold_decides_by_its_own_threshold_and_all_by_their_mean(
     assert low <= accuracy <= high
     before = content["without_threshold"]["overall"]["accuracy"]
     assert before != content["overall"]["accuracy"]
-    print_threshold(content)
+    print_threshold(content, "pooled")
     said = capsys.readouterr().out
     assert f"decided at each fold's own threshold, on average {np.mean(values):.4f} of malignant" in said
-    assert f"without it: accuracy {before:.4f}" in said
+    assert f"pooled without it: accuracy {before:.4f}" in said
     wrong = pl.read_csv(run.path / "curves/confused_pooled.csv")["COUNT"].sum()
     assert wrong == (called != pooled["TARGET"].to_numpy()).sum()
     errors = pl.read_csv(run.path / "curves/errors_pooled.csv")

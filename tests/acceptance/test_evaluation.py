@@ -50,9 +50,10 @@ def test_a_run_on_a_table_says_how_far_its_scores_can_be_trusted(here: Path) -> 
     config = patients(subgroups=["sex"], threshold={"rule": "sensitivity", "at": 0.9})
     run = epochal.train(config, quiet=True)
     val, test = details(run, "val"), details(run, "test")
-    assert test["intervals"].keys() == test["overall"].keys()
+    assert test["intervals"].keys() == {*test["overall"], "brier"}
     assert "200 resamples of groups" in test["interval_method"]
-    assert all(low <= test["overall"][name] <= high for name, (low, high) in test["intervals"].items())
+    values = test["overall"] | test["calibration"]
+    assert all(low <= values[name] <= high for name, (low, high) in test["intervals"].items())
     assert test["samples"] == len(run.predictions())
 
     threshold = test["threshold"]
@@ -86,7 +87,7 @@ def test_a_run_on_a_table_says_how_far_its_scores_can_be_trusted(here: Path) -> 
     write_patients("others.csv", seed=1)
     pl.read_csv("others.csv").drop("sex").write_csv("others.csv")
     elsewhere = epochal.evaluate(run, data="others.csv", quiet=True)
-    assert elsewhere.intervals.keys() == elsewhere.metrics.keys()
+    assert elsewhere.intervals.keys() == {*elsewhere.metrics, "brier"}
     assert "subgroups" not in elsewhere.details
     assert elsewhere.details["threshold"]["value"] == threshold["value"]
 
@@ -113,6 +114,8 @@ def test_a_fitted_temperature_is_used_from_then_on(here: Path) -> None:
     probabilities /= probabilities.sum(axis=1, keepdims=True)  # rounded in the file
     brier = metrics.brier_score_loss(table["TARGET"], probabilities)
     assert result.details["calibration"]["brier"] == pytest.approx(brier, abs=1e-5)
+    low, high = result.intervals["brier"]
+    assert low < brier < high
 
     by_loss = pl.read_csv(run.path / "predictions" / "test_by_loss.csv")
     assert by_loss["LOSS"].is_sorted(descending=True)
@@ -159,7 +162,7 @@ def test_labels_have_thresholds_of_their_own(here: Path) -> None:
         assert (called == (table[f"PROBABILITY_{name}"] >= values[name])).all()
     chosen_on = details(run, "val")  # where the threshold can only be better
     assert chosen_on["overall"]["f1"] >= chosen_on["without_threshold"]["overall"]["f1"]
-    assert found["intervals"].keys() == found["overall"].keys()
+    assert found["intervals"].keys() == {*found["overall"], "brier"}
 
 
 @pytest.mark.parametrize(

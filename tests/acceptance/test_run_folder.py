@@ -82,7 +82,7 @@ def test_every_file_exists_and_reads(run: epochal.Run) -> None:
             "interval_units",
             "calibration",
         }
-        assert set(scores["intervals"]) == set(scores["overall"])
+        assert set(scores["intervals"]) == {*scores["overall"], "brier"}
         assert list(scores["per_class"]) == [str(digit) for digit in range(10)]
         predictions = pl.read_csv(folder / "predictions" / f"{name}.csv")
         assert predictions.columns[:4] == ["INDEX", "FILENAME", "TARGET", "PREDICTION"]

@@ -153,7 +153,8 @@ def test_the_loss_is_a_weighted_mean() -> None:
     generator = np.random.default_rng(0)
     losses, counts = generator.exponential(size=300), np.ones(300)
     resampler = Resampler(300, None, 0)
-    found = bootstrap_intervals(task, predictions, targets, resampler, 500, (losses, counts)).values["loss"]
+    means = {"loss": (losses, counts)}
+    found = bootstrap_intervals(task, predictions, targets, resampler, 500, means).values["loss"]
     error = losses.std() / math.sqrt(300)
     assert found == pytest.approx(
         (losses.mean() - 1.96 * error, losses.mean() + 1.96 * error), abs=0.3 * error

@@ -12,11 +12,11 @@ from sklearn.metrics import brier_score_loss
 
 from epochal.analysis.calibration import (
     Bins,
-    brier_score,
+    brier_squares,
     class_reliability,
     expected_calibration_error,
     fit_temperature,
-    label_brier_score,
+    label_brier_squares,
     label_calibration_error,
     label_reliability,
 )
@@ -76,7 +76,7 @@ def test_brier_equals_scikit_learns(classes: int) -> None:
     logits, targets = problem(samples=300, classes=classes)
     probabilities = softmax(logits, axis=1)
     given = probabilities[:, 1] if classes == 2 else probabilities
-    assert brier_score(probabilities, targets) == pytest.approx(brier_score_loss(targets, given))
+    assert brier_squares(probabilities, targets).mean() == pytest.approx(brier_score_loss(targets, given))
 
 
 def test_labels() -> None:
@@ -88,7 +88,7 @@ def test_labels() -> None:
     assert each[0] < 0.1 < 0.4 < each[1]
     assert label_calibration_error(probabilities, targets) == pytest.approx(np.mean(each))
     by_label = [brier_score_loss(targets[:, k], probabilities[:, k]) for k in range(2)]
-    assert label_brier_score(probabilities, targets) == pytest.approx(np.mean(by_label))
+    assert label_brier_squares(probabilities, targets).mean() == pytest.approx(np.mean(by_label))
     table = label_reliability(probabilities, targets, ["a", "b"])
     counts = dict(table.group_by("CLASS").agg(pl.col("COUNT").sum()).iter_rows())
     assert counts == {"all": 1000, "a": 500, "b": 500}

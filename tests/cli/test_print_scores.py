@@ -31,7 +31,7 @@ def test_val_and_test_stand_side_by_side_with_the_interval(
         "ece                     0.0200",
         "brier                   0.1000",
         "decided at the threshold 0.3100 of ill (youden on val)",
-        "without it: accuracy 0.8000",
+        "test without it: accuracy 0.8000",
     ]
 
 

@@ -47,6 +47,13 @@ def test_values_without_a_range_have_one_on_the_chart(values: list[float]) -> No
     assert found["y_ticks"]
 
 
+def test_a_learning_rate_that_never_changes_is_read_at_its_value() -> None:
+    rate = Series("rate", np.arange(3.0), np.full(3, 0.003))
+    texts = [text for _, text in lay_out(Chart("", "", "", [rate]))["y_ticks"]]
+    assert "0.003" in texts
+    assert "0" not in texts
+
+
 def test_a_logarithmic_axis_has_powers_of_ten() -> None:
     rate = Series("rate", np.arange(4.0), np.array([1e-1, 1e-2, 1e-3, 1e-4]))
     found = lay_out(Chart("", "", "", [rate], log=True))

@@ -9,10 +9,10 @@ import polars as pl
 
 from epochal.analysis.bootstrap import bootstrap_intervals
 from epochal.analysis.calibration import (
-    brier_score,
+    brier_squares,
     class_reliability,
     expected_calibration_error,
-    label_brier_score,
+    label_brier_squares,
     label_calibration_error,
     label_reliability,
 )
@@ -53,8 +53,11 @@ def assess(
     found: dict[str, Any] = {}
     if config.resamples:
         resampler = Resampler(len(predictions), group_numbers(groups), seed)
+        means = {} if losses is None else {"loss": losses}
+        if takes_temperature(task):
+            means["brier"] = _brier_squares(task, predictions, targets), np.ones(len(predictions))
         intervals = bootstrap_intervals(
-            task, predictions, targets, resampler, config.resamples, losses, decided
+            task, predictions, targets, resampler, config.resamples, means, decided
         )
         found |= {
             "intervals": intervals.values,
@@ -80,11 +83,9 @@ def assess(
 
 def calibration(task: Task, probabilities: Array, targets: Array) -> dict[str, float]:
     """ece and brier of classes or labels."""
-    if isinstance(task, Classification):
-        error, brier = expected_calibration_error, brier_score
-    else:
-        error, brier = label_calibration_error, label_brier_score
-    return {"ece": error(probabilities, targets), "brier": brier(probabilities, targets)}
+    error = expected_calibration_error if isinstance(task, Classification) else label_calibration_error
+    brier = _brier_squares(task, probabilities, targets).mean()
+    return {"ece": error(probabilities, targets), "brier": float(brier)}
 
 
 def reliability(task: Task, probabilities: Array, targets: Array) -> pl.DataFrame:
@@ -111,6 +112,11 @@ def mistakes(
     if isinstance(task, Classification):
         found["confused"] = confused_pairs(chosen.argmax(axis=1), targets, task.names)
     return found
+
+
+def _brier_squares(task: Task, probabilities: Array, targets: Array) -> Floats:
+    squares = brier_squares if isinstance(task, Classification) else label_brier_squares
+    return squares(probabilities, targets)
 
 
 def _gaps(task: Task, decided: Array, targets: Array, column: pl.Series) -> dict[str, float]:

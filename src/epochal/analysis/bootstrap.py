@@ -8,7 +8,7 @@ chapter 13.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,12 +50,12 @@ def bootstrap_intervals(
     targets: Array,
     resampler: Resampler,
     resamples: int,
-    losses: tuple[Floats, Floats] | None = None,
+    means: Mapping[str, tuple[Floats, Floats]] | None = None,
     decided: Array | None = None,
 ) -> Intervals:
     """The interval of every overall score of these predictions.
 
-    losses: of each sample its loss [N] and what it counts in the mean [N]; None leaves out ``loss``.
+    means: scores that are means, such as ``loss``: of each sample its value and what it counts, both [N].
     decided: as ``scores_at`` takes it.
     Above 200,000 samples fewer resamples do, of which ``method`` says the number. roc_auc and
     average_precision have no interval where samples times classes are more than 7.5 million.
@@ -72,8 +72,7 @@ def bootstrap_intervals(
         return Intervals(_percentiles(own), f"percentile bootstrap of {resamples} resamples of {unit}, 95 %")
     resamples = min(resamples, max(_FEWEST, _WORK // len(predictions)))
     parts = [_counts_of(task, predictions if decided is None else decided, targets)]
-    if losses is not None:
-        parts.append(_mean_loss(*losses))
+    parts += [_weighted_mean(name, *columns) for name, columns in (means or {}).items()]
     drawn = _collect(parts, resampler, resamples)
     if isinstance(task, Classification | Multilabel):
         columns = range(1, 2) if isinstance(task, Classification) and len(task.names) == 2 else None
@@ -198,12 +197,12 @@ def _errors(predictions: Array, targets: Array) -> Resampled:
     return scores
 
 
-def _mean_loss(losses: Floats, counts: Floats) -> Resampled:
-    columns = np.stack([losses * counts, counts], axis=1)
+def _weighted_mean(name: str, values: Floats, counts: Floats) -> Resampled:
+    columns = np.stack([values * counts, counts], axis=1)
 
     def scores(weights: Weights) -> dict[str, Floats]:
         sums = weights @ columns
-        return {"loss": sums[:, 0] / sums[:, 1]}
+        return {name: sums[:, 0] / sums[:, 1]}
 
     return scores
 
@@ -251,7 +250,8 @@ def _with_exact_bounds(
     n right of n are compatible with a share of 0.025^(1/n) (Clopper & Pearson, Biometrika 26, 1934). Of a
     mean over classes, the class with the fewest samples may be that much lower; groups count as one.
     """
-    perfect = [name for name, interval in intervals.items() if name != "loss" and interval == (1.0, 1.0)]
+    low_is_good = ("loss", "brier")
+    perfect = [name for name, each in intervals.items() if name not in low_is_good and each == (1.0, 1.0)]
     if not perfect:
         return intervals
     numbers = np.arange(resampler.rows) if resampler.groups is None else resampler.groups

@@ -81,22 +81,26 @@ def label_calibration_error(probabilities: Floats, targets: Array, bins: int = B
     return float(np.mean(errors))
 
 
-def brier_score(probabilities: Floats, targets: Array) -> float:
-    """The mean over samples of the squared distance to the truth (Brier, Monthly Weather Review 78, 1950).
+def brier_squares(probabilities: Floats, targets: Array) -> Floats:
+    """Of each sample the squared distance to the truth, float64 [N]; their mean is the Brier score.
 
     probabilities: float [N, K]. targets: class indices, int [N]. Summed over classes, from 0 to 2; of two
     classes only one counts, from 0 to 1, as is usual and as scikit-learn has it.
+    Brier, Monthly Weather Review 78, 1950.
     """
+    squares: Floats
     if probabilities.shape[1] == 2:
-        return float(((probabilities[:, 1].astype(np.float64) - targets) ** 2).mean())
+        squares = (probabilities[:, 1].astype(np.float64) - targets) ** 2
+        return squares
     own = np.take_along_axis(probabilities, targets[:, None], axis=1)[:, 0].astype(np.float64)
     squares = np.einsum("nk,nk->n", probabilities, probabilities, dtype=np.float64)
-    return float((squares - 2 * own + 1).mean())
+    return squares - 2 * own + 1
 
 
-def label_brier_score(probabilities: Floats, targets: Array) -> float:
-    """The mean squared distance of label probabilities to 0 or 1. Both [N, L]."""
-    return float(((probabilities.astype(np.float64) - targets) ** 2).mean())
+def label_brier_squares(probabilities: Floats, targets: Array) -> Floats:
+    """Of each sample the mean squared distance of its labels' probabilities to 0 or 1, [N]. Both [N, L]."""
+    squares: Floats = ((probabilities.astype(np.float64) - targets) ** 2).mean(axis=1)
+    return squares
 
 
 def class_reliability(probabilities: Floats, targets: Array, names: Sequence[str]) -> pl.DataFrame:

@@ -47,6 +47,6 @@ def command(config: str, overrides: list[str], jobs: int, again: bool, quiet: bo
         pooled = f"{rows[name]:9.4f}" if name in rows else ""
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}  {mean:>19}  {pooled:>9}{low_high}".rstrip())
-    print_threshold(content["pooled"])
+    print_threshold(content["pooled"], "pooled")
     print_subgroups(content["pooled"])
     click.echo(f"run folder: {found.run.path}")

@@ -33,7 +33,7 @@ def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
         cells = "".join(f"  {rows[split][name]:9.4f}" if name in rows[split] else " " * 11 for split in found)
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}{cells}{low_high}")
-    print_threshold(found[last])
+    print_threshold(found[last], last)
     print_subgroups(found[last])
 
 
@@ -86,7 +86,7 @@ def score_rows(content: dict[str, Any]) -> dict[str, float]:
     return {**content["overall"], **{name: calibration[name] for name in ("ece", "brier") if calibration}}
 
 
-def print_threshold(content: dict[str, Any]) -> None:
+def print_threshold(content: dict[str, Any], split: str) -> None:
     """At which thresholds the scores of a split are, and what those that change are without them."""
     threshold = content.get("threshold")
     if threshold is None:
@@ -99,4 +99,4 @@ def print_threshold(content: dict[str, Any]) -> None:
     before = content["without_threshold"]["overall"]
     changed = {name: each for name, each in before.items() if each != content["overall"].get(name)}
     scores = ", ".join(f"{name} {each:.4f}" for name, each in changed.items())
-    click.echo(f"without it: {scores or 'the same'}")
+    click.echo(f"{split} without it: {scores or 'the same'}")

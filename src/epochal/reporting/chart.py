@@ -187,7 +187,7 @@ def _extent(arrays: Sequence[Values], log: bool = False) -> Range:
     low, high = float(values.min()), float(values.max())
     if log:
         return low / 1.5, high * 1.5
-    margin = 0.04 * (high - low) or 0.5
+    margin = 0.04 * (high - low) or 0.1 * abs(low) or 0.5
     # a loss or a rate that comes near zero is read against zero
     return (0.0 if 0 <= low < 0.3 * high else low - margin), high + margin
 

@@ -46,7 +46,7 @@ def overall_table(record: Record) -> dict[str, Any]:
             if result.scores.get("interval_warning")
         ],
         "calibration": [
-            (result.name, result.scores["calibration"])
+            (result.name, result.scores["calibration"], result.scores.get("intervals", {}).get("brier"))
             for result in results
             if result.scores.get("calibration")
         ],
