@@ -92,7 +92,7 @@ def test_a_run_on_a_table_says_how_far_its_scores_can_be_trusted(here: Path) -> 
     assert elsewhere.details["threshold"]["value"] == threshold["value"]
 
 
-def test_a_fitted_temperature_is_used_from_then_on(here: Path) -> None:
+def test_a_fitted_temperature_is_used_from_then_on(here: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = epochal.train({**DIGITS, "data": {"source": "wine"}}, quiet=True)
     before, plain = details(run, "test"), epochal.load(run)
     assert "subgroups" not in before
@@ -123,6 +123,11 @@ def test_a_fitted_temperature_is_used_from_then_on(here: Path) -> None:
     assert sorted(by_loss["INDEX"]) == sorted(table["INDEX"])
     again = epochal.evaluate(run, quiet=True)
     assert again.details == result.details
+
+    epochal.evaluate(run, "train", quiet=True)
+    assert "train: scored before" not in caplog.text
+    epochal.evaluate(run, calibrate=True, quiet=True)
+    assert "train: scored before this temperature was fitted" in caplog.text
 
 
 def test_a_run_calibrates_itself_and_shows_its_errors(here: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from epochal.analysis.decision import takes_temperature
-from epochal.console import Console
+from epochal.console import Console, log
 from epochal.data.folds import groups_of
 from epochal.data.remote import fetch, is_remote
 from epochal.engine.compute import compute_settings
@@ -106,6 +107,8 @@ def evaluate(
             if split not in outcomes:
                 raise RequestError(Problem(f"the split '{split}' has no samples", str(found.path)))
             outcome = outcomes[split]
+            if calibrate:
+                _name_scored_before(found, splits)
         else:
             seen = seen_in_training(found, config, parts.source, Path(data), console)
             remarks = {"seen_in_training": seen}
@@ -129,6 +132,14 @@ def _check_calibrate(experiment: Experiment, data: str | Path | None, run: Run) 
         raise RequestError(Problem("a temperature is for logits of classes or labels", where))
     if not len(experiment.val.rows):
         raise RequestError(Problem("there is no validation split to fit a temperature on", where))
+
+
+def _name_scored_before(run: Run, written: Collection[str]) -> None:
+    """A warning where the run holds scores that the new temperature, and new thresholds, do not reach."""
+    found = sorted(path.stem for path in run.folder.scores("test").parent.glob("*.json"))
+    before = [label for label in found if label not in written]
+    if before:
+        log.warning(f"{', '.join(before)}: scored before this temperature was fitted; evaluate anew")
 
 
 def _label(path: Path) -> str:
