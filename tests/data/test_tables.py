@@ -72,7 +72,8 @@ def test_broken_tables_name_the_line(tmp_path: Path) -> None:
         "twice.csv": (b"a,a\n1,2\n", "twice.csv:1: several columns are called 'a'"),
         "quote.csv": (b'a,b\n"1,2\n', "quote.csv: is no table of separated values"),
         "a.parquet": (b"no parquet", "a.parquet: can't be read as a table"),
-        "a.json": (b"{}", "tables are not read from '.json' files; use one of .csv"),
+        "a.json": (b"[1", "a.json: can't be read as a table"),
+        "a.xml": (b"{}", "tables are not read from '.xml' files; use one of .csv"),
     }
     for name, (content, message) in contents.items():
         (tmp_path / name).write_bytes(content)

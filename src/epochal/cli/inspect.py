@@ -70,7 +70,7 @@ def _print(found: Inspection) -> None:
     if found.kind != "text":
         console.print(_statistics(found, with_range=console.width >= _WIDE))
     if found.unused:
-        from epochal.experiment.data import listed_columns
+        from epochal.data.columns import listed_columns
 
         count = f"\n{len(found.features)} columns are features, above"
         console.print(f"{count}; not: {listed_columns(found.unused)}", markup=False, soft_wrap=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 
 from epochal.console import log
+from epochal.data.columns import typed_columns
+from epochal.data.encode.columns import ColumnEncoding
 from epochal.data.encode.encoding import Encoding
 from epochal.data.encode.text import TextEncoding
 from epochal.data.images import IMAGE_SUFFIXES, ImageFiles, is_image, visible_files
@@ -120,7 +124,7 @@ def _open(
     if suffix in TABLE_SUFFIXES and encoding is not None:
         return _row_part(given, _encoded(encoding, read_table(path), given))
     if suffix in TABLE_SUFFIXES and kind == "vector":
-        return _table_part(given, path, features)
+        return _row_part(given, _vectors(read_table(path), features))
     taken: Sequence[str] = {
         "image": (*sorted(IMAGE_SUFFIXES), *_ARRAY_SUFFIXES),
         "vector": (*TABLE_SUFFIXES, *_ARRAY_SUFFIXES),
@@ -189,24 +193,55 @@ def fitting_samples(
     return samples
 
 
-def _table_part(given: str, path: Path, features: tuple[str, ...]) -> _Part:
-    table = read_table(path)
+def _vectors(table: Table, features: tuple[str, ...]) -> Array:
+    """The numbers of these columns, of every numeric one where none is named."""
     raise_problems(table.missing(features))
     columns = features or tuple(numeric_columns(table))
     if not columns:
-        raise DataError(Problem("no column is numeric", where=given))
+        raise DataError(Problem("no column is numeric", where=str(table.path)))
     problems: list[Problem] = []
     samples = feature_matrix(table, columns, problems)
     raise_problems(problems)
-    return _row_part(given, samples)
+    return samples
 
 
 def _encoded(encoding: Encoding, table: Table, given: str) -> Array:
     """The rows of a table as numbers; what training never saw is counted in the log."""
-    encoded = encoding.encode(table.frame)
-    for name, count in encoded.unseen.items():
-        log.warning(f"{given}: {count:,} of {len(table):,} values of '{name}' were not in the training split")
+    frame = table.frame
+    if isinstance(encoding, ColumnEncoding):
+        problems = table.missing(list(encoding.types))
+        raise_problems(problems)
+        frame = typed_columns(table, encoding.types, problems)
+        raise_problems(problems)
+    encoded = encoding.encode(frame)
+    for name, rows in encoded.unseen.items():
+        what = f"{len(rows):,} of {len(table):,} values of '{name}' are not in the training split"
+        log.warning(f"{given}: {what} and are taken as missing")
     return encoded.values
+
+
+def is_rows(inputs: object) -> bool:
+    """Whether these are rows of a table in Python: a DataFrame of polars or pandas, dicts, or a dict."""
+    first = inputs[0] if isinstance(inputs, Sequence) and len(inputs) else inputs
+    return isinstance(first, pl.DataFrame | Mapping) or hasattr(inputs, "to_dict")
+
+
+def rows_as_inputs(rows: Any, features: tuple[str, ...], encoding: Encoding | None) -> Inputs:
+    """Samples given by the names of their columns; RequestError where polars makes no table of them.
+
+    rows: as of ``is_rows``. features, encoding: as of ``open_inputs``. DataError where columns are missing or
+    hold something else.
+    """
+    if hasattr(rows, "to_dict") and not isinstance(rows, pl.DataFrame):  # of pandas, without its machinery
+        rows = rows.to_dict(orient="list")
+    try:
+        frame = pl.DataFrame(rows, strict=False, infer_schema_length=None)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        mend = "give a file, a DataFrame, a dict of columns or a list of dicts"
+        raise RequestError(Problem(f"these are no rows of a table: {error}", "inputs", mend)) from error
+    table = Table(Path("inputs"), frame, np.arange(frame.height))
+    samples = _vectors(table, features) if encoding is None else _encoded(encoding, table, "inputs")
+    return Inputs([str(row) for row in range(frame.height)], samples.__getitem__)
 
 
 def _row_part(given: str, samples: Array) -> _Part:

@@ -1,4 +1,4 @@
-"""Tables from CSV, Parquet, JSON lines and Excel files, whose rows know their line in the file."""
+"""Tables from CSV, Parquet, JSON and Excel files, whose rows know their line in the file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from epochal.data.manifest import Array
 from epochal.data.problems import missing_path
 from epochal.errors import ConfigError, DataError, Problem, did_you_mean
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".xlsx")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".xlsx")
 """The endings, in lower case, of files that are read as tables."""
 
 SPLIT_WORDS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 """How a split may be written (in any case) -> its name."""
 
-_DATE = r"^(\d{4}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}:\d{2})"
 _SEPARATORS = (",", ";", "\t")
 
 
@@ -42,7 +41,7 @@ class Table:
 
     def place(self, row: int) -> str:
         """A row as a user finds it: ``file:line``, or the row of a file that has no lines."""
-        text = self.path.suffix.lower() not in (".parquet", ".xlsx")
+        text = self.path.suffix.lower() not in (".parquet", ".json", ".xlsx")
         return f"{self.path}:{self.lines[row]}" if text else f"{self.path}, row {self.lines[row]}"
 
     def missing(self, columns: Sequence[str]) -> list[Problem]:
@@ -76,6 +75,9 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
         if suffix == ".parquet":
             frame = pl.read_parquet(path, glob=False)
             lines = np.arange(1, frame.height + 1)
+        elif suffix == ".json":
+            frame = pl.read_json(path, infer_schema_length=None)
+            lines = np.arange(1, frame.height + 1)
         elif suffix == ".xlsx":
             frame = pl.read_excel(path, sheet_name=sheet, drop_empty_rows=False)
             lines = np.arange(2, frame.height + 2)
@@ -91,7 +93,7 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
         raise
     except FileNotFoundError:
         raise DataError(missing_path(path, "file")) from None
-    except Exception as error:  # four readers raise many kinds
+    except Exception as error:  # five readers raise many kinds
         raise DataError(Problem(f"can't be read as a table: {error}", where=str(path))) from error
     filled = ~frame.select(empty=pl.all_horizontal(pl.all().is_null()))["empty"]
     if not filled.any():
@@ -174,26 +176,14 @@ def split_words(table: Table, column: str, problems: list[Problem]) -> pl.Series
 
 def numeric_columns(table: Table) -> list[str]:
     """The columns with a name whose values are all numbers where they are given, and given at least once."""
-    return [name for name in table.frame.columns if name and _is_numeric(table.frame[name])]
-
-
-def content(values: pl.Series) -> str:
-    """What a column that is not numeric holds, in a word."""
-    given = values.drop_nulls()
-    if given.is_empty():
-        return "empty"
-    if values.dtype.is_temporal():
-        return "dates"
-    if values.dtype.is_nested():
-        return "lists"
-    return "dates" if given.cast(pl.String).str.contains(_DATE).all() else "text"
+    return [name for name in table.frame.columns if name and is_numeric(table.frame[name])]
 
 
 def numbers(table: Table, column: str, problems: list[Problem]) -> Array:
     """A column as float64 [N]; adds a problem for each row that is empty or not finite as float32."""
     values = table.frame[column]
     parsed = _parsed(values)
-    if parsed is None or (values.dtype == pl.String and not _is_numeric(values)):
+    if parsed is None or (values.dtype == pl.String and not is_numeric(values)):
         shown = next((value for value in values if value is not None), None)
         bad = (
             [] if parsed is None else [row for row in parsed.is_null().arg_true() if values[row] is not None]
@@ -221,7 +211,8 @@ def feature_matrix(table: Table, columns: Sequence[str], problems: list[Problem]
     return matrix
 
 
-def _is_numeric(values: pl.Series) -> bool:
+def is_numeric(values: pl.Series) -> bool:
+    """Whether all cells that are given are numbers, and at least one is given."""
     parsed = _parsed(values)
     return parsed is not None and parsed.null_count() == values.null_count() < len(values)
 

@@ -101,7 +101,8 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
     classes = len(task.names) if task.target == "class" else None
     masks = data.masks is not None
     unknown = data.encoding.unknown if isinstance(data.encoding, TextEncoding) else None
-    augment = build_augment(config.data.augment, data.source.kind, classes, unknown, masks=masks)
+    kind, codes = data.source.kind, data.codes
+    augment = build_augment(config.data.augment, kind, classes, unknown, masks=masks, codes=codes)
     size, evaluation_size = _batch_sizes(config)
     return Experiment(
         id=experiment_id(config, data),

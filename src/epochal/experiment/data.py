@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from epochal.data.check.splitting import split_usable
 from epochal.data.check.summary import summarise
 from epochal.data.check.texts import TextFacts, text_oddities
 from epochal.data.check.values import find_oddities
+from epochal.data.columns import listed_columns
 from epochal.data.encode.encoding import Encoding, encoding_to_json
 from epochal.data.manifest import Array, Source
 from epochal.data.masks.prepared import prepare_masks
@@ -34,11 +36,12 @@ from epochal.data.statistics import (
     normalize_beside,
 )
 from epochal.data.transform import build_transform
-from epochal.errors import ConfigError, DataError, EpochalError, Problem, shown
+from epochal.errors import ConfigError, DataError, EpochalError, Problem
 from epochal.experiment.class_order import check_positive, with_positive_last
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.encodings import (
     cardinalities,
+    encode_source,
     encodings_of,
     load_statistics,
     model_facts,
@@ -55,8 +58,8 @@ class Data:
 
     encoding, beside: how the samples, and the columns that are a second input, became numbers; None where
     they were numbers. columns: the second input, float32 [N, F], not normalised.
-    masks: the prepared ones, uint8 [N, H, W], where targets are masks. texts: how long they are, where
-    samples are texts.
+    masks: the prepared ones, uint8 [N, H, W], where targets are masks. unseen: of a column, the rows with a
+    category that the training split did not have. texts: how long they are, where samples are texts.
     findings: of the checks. excluded: row of the whole source -> FILENAME of what ``data.exclude`` left out.
     facts: of image files, where they were looked at.
     """
@@ -71,6 +74,7 @@ class Data:
     beside: Encoding | None = None
     columns: Array | None = None
     masks: Array | None = None
+    unseen: Mapping[str, Array] = field(default_factory=dict)
     texts: TextFacts | None = None
     findings: tuple[Finding, ...] = ()
     excluded: dict[int, str] = field(default_factory=dict)
@@ -91,6 +95,16 @@ class Data:
         if self.columns is None:
             return None
         return normalize_beside(self.columns, self.statistics, cardinalities(self.beside))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The features that are codes of categories, not numbers."""
+        return tuple(compress(self.source.features, cardinalities(self.encoding)))
+
+    def unseen_in(self, rows: Array) -> dict[str, int]:
+        """Of each column, how many of these rows have an unseen category; without those of none."""
+        counts = {name: int(np.isin(rows, found).sum()) for name, found in self.unseen.items()}
+        return {name: count for name, count in counts.items() if count}
 
     def encodings(self) -> dict[str, Any]:
         """What ``encoding.json`` of a run holds; empty where nothing was encoded."""
@@ -140,12 +154,6 @@ def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = T
 def read_and_split(config: ExperimentConfig, console: Console) -> tuple[Reading, Split]:
     """The samples that can be used, and their split; DataError where that can't be made."""
     return split_of(read_data(config, console), config)
-
-
-def listed_columns(unused: Sequence[tuple[str, str]], most: int = 20) -> str:
-    """``name (text), admitted (dates)``, at most so many and then a count."""
-    text = ", ".join(f"{shown(name)} ({why})" for name, why in unused[:most])
-    return text + (f" and {len(unused) - most} more" if len(unused) > most else "")
 
 
 def read_data(config: ExperimentConfig, console: Console) -> Reading:
@@ -199,16 +207,13 @@ def _assembled(
 def encoded_data(
     source: Source, split: Split, config: ExperimentConfig, console: Console, run: Run | None
 ) -> Data:
-    """The samples of a source encoded, prepared and measured; ``run``: by its encodings and statistics."""
+    """The samples as numbers, prepared, and measured on the training split; ``run``: as that run has it."""
     check_texts(source, config.data)
     encoding, beside = encodings_of(source, split, config, run)
-    columns = texts = None
-    if encoding is not None:
-        assert source.frame is not None
-        encoded = encoding.encode(source.frame)
-        values = encoded.values
-        texts = facts_of_texts(source, encoding, encoded, split.train)
-        source = replace(source, array=values, read=values.__getitem__, features=encoding.features)
+    source, encoded = encode_source(source, encoding)
+    texts = facts_of_texts(source, encoding, encoded, split.train)
+    unseen = {} if encoded is None else encoded.unseen
+    columns = None
     if beside is not None:
         assert source.beside is not None
         columns = beside.encode(source.beside).values
@@ -227,9 +232,8 @@ def encoded_data(
             statistics = replace(statistics, beside_mean=tuple(mean), beside_std=tuple(std))
     shape = transform.shape(samples.shape)
     normalizer = build_normalizer(config.data, statistics, shape, source.kind, cardinalities(encoding))
-    return Data(
-        source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks, texts
-    )
+    parts = source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks
+    return Data(*parts, unseen=unseen, texts=texts)
 
 
 def _named_by(encoding: Encoding | None, source: Source) -> Source:

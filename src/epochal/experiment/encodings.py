@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
-from epochal.data.encode.encoding import Encoding, encoding_from_json, fit_encoding
+import numpy as np
+import polars as pl
+
+from epochal.data.column_types import DTYPES
+from epochal.data.encode.columns import ColumnEncoding
+from epochal.data.encode.encoding import Encoded, Encoding, encoding_from_json, fit_encoding
 from epochal.data.manifest import Kind, Source
 from epochal.data.split import Split
 from epochal.data.statistics import Statistics
-from epochal.errors import ConfigError, Problem
+from epochal.errors import ConfigError, DataError, Problem
 from epochal.experiment.config import ExperimentConfig
 from epochal.run.run import Run
 
@@ -31,6 +38,46 @@ def encodings_of(
     if source.beside is not None:
         beside = fit_encoding(None, "vector", source.beside[split.train])
     return encoding, beside
+
+
+def encode_source(source: Source, encoding: Encoding | None) -> tuple[Source, Encoded | None]:
+    """The source with its samples as numbers, and what else encoding them showed.
+
+    Raises DataError where there are gaps in what was numbers without any when the encoding was fitted.
+    """
+    frame = source.frame
+    if encoding is None:
+        if source.kind == "vector" and frame is not None:
+            raise DataError(*_gaps(frame))
+        return source, None
+    if frame is None:
+        assert isinstance(encoding, ColumnEncoding)
+        assert source.array is not None
+        frame = pl.DataFrame(source.array.astype(np.float64), schema=list(source.features))
+        frame = frame.cast({name: DTYPES[kind] for name, kind in encoding.types.items()})
+    found = encoding.encode(frame)
+    values = found.values
+    encoded = replace(source, array=values, read=values.__getitem__, features=encoding.features, frame=frame)
+    return encoded, found
+
+
+def _gaps(frame: pl.DataFrame) -> list[Problem]:
+    mend = "fill them in: the run was trained without gaps, and so knows nothing to fill them with"
+    return [
+        Problem(f"'{values.name}' is missing in {values.null_count():,} of {len(values):,} rows", "", mend)
+        for values in frame
+        if values.null_count()
+    ]
+
+
+def columns_of_run(run: Run, features: Sequence[str]) -> dict[str, Any]:
+    """How the source ``table`` reads other data as that of a run: its columns, and what they hold.
+
+    features: of the run, where its samples were numbers.
+    """
+    encoding, _ = load_encodings(run)
+    types = encoding.types if isinstance(encoding, ColumnEncoding) else dict.fromkeys(features, "number")
+    return {"features": list(types), "types": dict(types)}
 
 
 def cardinalities(encoding: Encoding | None) -> tuple[int, ...]:

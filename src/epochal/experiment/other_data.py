@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from epochal.config.component import Component
-from epochal.console import Console
+from epochal.console import Console, log
 from epochal.data.sources import build_source
 from epochal.data.split import Split
 from epochal.errors import Problem, RequestError
 from epochal.experiment.class_order import with_names
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.data import Data, encoded_data
+from epochal.experiment.encodings import columns_of_run
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
 
@@ -46,7 +47,7 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
     if facts.get("image_files"):
         arguments["channels"] = facts["channels"]
     elif component.name == "table" and "text" not in arguments:
-        arguments["features"] = facts["features"]
+        arguments |= columns_of_run(run, facts["features"])
     if facts.get("mask_values"):
         arguments["classes"] = dict(zip(facts["names"], facts["mask_values"], strict=True))
     moved = Component.model_validate({"name": component.name, **arguments})
@@ -54,4 +55,8 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
     source = with_names(source, tuple(facts["names"]), str(path))
     nothing = np.zeros(0, np.int64)
     split = Split(train=nothing, val=nothing, test=np.arange(len(source.manifest)), origin=str(path))
-    return encoded_data(source, split, config, console, run)
+    data = encoded_data(source, split, config, console, run)
+    for name, count in data.unseen_in(split.test).items():
+        what = f"{count:,} of {len(split.test):,} values of '{name}' are not in the training split"
+        log.warning(f"{path}: {what} and are taken as missing")
+    return data

@@ -23,6 +23,7 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "image_files": isinstance(data.source.read, ImageFiles),
         "features": list(data.source.features),
         "mask_values": _mask_values(data.source),
+        "codes": list(data.codes),
         "read_columns": {
             key: list(frame.columns)
             for key, frame in (("sample", data.source.frame), ("beside", data.source.beside))

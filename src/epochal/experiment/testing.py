@@ -204,7 +204,9 @@ def _write_split(
         found = scores_at(task, outcome.predictions, decided, outcome.targets)
         overall = {"loss": outcome.scores.overall["loss"], **found.overall, **own}
         outcome = replace(outcome, scores=Scores(overall, found.per_class))
-    content = {"samples": len(outcome.samples), **asked.remarks, **outcome.scores.to_json(), **content}
+    unseen = experiment.data.unseen_in(outcome.samples)
+    remarks = {**({"unseen": unseen} if unseen else {}), **asked.remarks}
+    content = {"samples": len(outcome.samples), **remarks, **outcome.scores.to_json(), **content}
     curves = curves_at(task, outcome.predictions, decided, outcome.targets)
     # a few samples that stand for a split, before training, have no interval worth its time
     if not isinstance(task, WholeSplit) and finite:

@@ -27,12 +27,14 @@ def check_texts(source: Source, config: DataConfig) -> None:
             raise ConfigError(Problem(f"{steps[0].name} is no step for texts", f"data.{key}", mend))
 
 
-def facts_of_texts(source: Source, encoding: Encoding, encoded: Encoded, train: Array) -> TextFacts | None:
+def facts_of_texts(
+    source: Source, encoding: Encoding | None, encoded: Encoded | None, train: Array
+) -> TextFacts | None:
     """How long the texts of a source are; None where it has none, or their encoding is the user's own.
 
     train: rows of the training split; without any, all.
     """
-    if not isinstance(encoding, TextEncoding) or encoded.lengths is None:
+    if not isinstance(encoding, TextEncoding) or encoded is None or encoded.lengths is None:
         return None
     known = train if len(train) else np.arange(len(encoded.values))
     return text_facts(source, encoded.values, encoded.lengths, known, encoding.vocabulary, encoding.unknown)

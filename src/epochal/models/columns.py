@@ -15,7 +15,8 @@ class Columns(nn.Module):
     """[B, F] -> [B, ``width``]: numeric columns as they are, then each category's embedding.
 
     Guo & Berkhahn 2016, "Entity embeddings of categorical variables". A category's column holds the codes
-    0..cardinality-1 as floats; 0, missing or unseen, has a vector of its own.
+    0..cardinality-1 as floats; 0, missing or unseen, has a vector of its own. It begins as zeros: where
+    training has no such row, it says nothing.
 
     cardinalities: one entry a column, 0 for a numeric one. embedding: the width of every vector; None for
         fastai's rule, the smaller of 600 and round(1.6 · cardinality^0.56).
@@ -35,6 +36,9 @@ class Columns(nn.Module):
             nn.Embedding(cardinalities[column], embedding or embedding_width(cardinalities[column]))
             for column in self.categorical
         )
+        for table in self.embeddings:
+            with torch.no_grad():
+                table.weight[0] = 0.0  # type: ignore[operator]
         self.width = len(numeric) + sum(
             table.embedding_dim for table in self.embeddings if isinstance(table, nn.Embedding)
         )

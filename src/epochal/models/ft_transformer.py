@@ -77,6 +77,9 @@ class _Tokens(nn.Module):
         bound = 1 / math.sqrt(width)  # the paper's initialisation
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -bound, bound)
+        if self.embedding is not None:
+            with torch.no_grad():  # a code that training never has, missing or unseen, says nothing
+                self.embedding.weight[self.offsets] = 0.0
 
     def forward(self, columns: Tensor) -> Tensor:
         tokens = []

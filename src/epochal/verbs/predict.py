@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,14 @@ from torch import nn
 from epochal.analysis.decision import Decision
 from epochal.console import Console, log
 from epochal.data.encode.text import TextEncoding
-from epochal.data.inputs import Inputs, encoded_texts, fitting_samples, open_inputs
+from epochal.data.inputs import (
+    Inputs,
+    encoded_texts,
+    fitting_samples,
+    is_rows,
+    open_inputs,
+    rows_as_inputs,
+)
 from epochal.errors import Problem, RequestError
 from epochal.experiment.overlays import colors_of
 from epochal.experiment.restore import load_predictor, load_run_config
@@ -24,10 +32,13 @@ from epochal.run.run import Run
 from epochal.tasks.segmentation import Segmentation
 from epochal.verbs.predict_masks import WRITERS, predict_masks, write_table
 
+Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""Rows of a table: a dict of columns, or a list of dicts."""
+
 
 def predict(
     run: str | Path | Run,
-    inputs: str | Path | ArrayLike | Sequence[str | Path] = (),
+    inputs: str | Path | ArrayLike | Sequence[str | Path] | pl.DataFrame | Rows = (),
     *,
     texts: Sequence[str] | None = None,
     output: str | Path | None = None,
@@ -43,11 +54,12 @@ def predict(
     decided by the mean of the folds' thresholds where they have such.
 
     inputs: files or folders (images, texts, .npy, .npz, tables), or an array of raw samples [N, ...], laid
-    out and typed as an array file of the source ``arrays``. texts: in the place of inputs, texts themselves
-    for a model that reads text; strings in ``inputs`` are always paths. output: a .csv, .parquet or .jsonl
-    file to write the table to. model: as ``epochal.load`` takes it. Of segmentation ``output`` is a folder,
-    of the masks (for each image a PNG with a palette, as large as it) and of predictions.csv; or such a
-    table, beside which the masks stand.
+    out and typed as an array file of the source ``arrays``; or rows of a table by the names of their columns,
+    in any order: a DataFrame of polars or pandas, a dict of columns, a list of dicts. texts: in the place of
+    inputs, texts themselves for a model that reads text; strings in ``inputs`` are always paths. output: a
+    .csv, .parquet or .jsonl file to write the table to. model: as ``epochal.load`` takes it. Of segmentation
+    ``output`` is a folder, of the masks (for each image a PNG with a palette, as large as it) and of
+    predictions.csv; or such a table, beside which the masks stand.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
     sample; of segmentation MASK, the file, and SHARE_<class>..., the shares of its pixels. Raises
@@ -122,7 +134,7 @@ def _written(texts: Sequence[str], predictor: Predictor) -> Inputs:
     )
 
 
-def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Predictor) -> Inputs:
+def _open(inputs: Any, predictor: Predictor) -> Inputs:
     if isinstance(inputs, str | Path):
         return _open([inputs], predictor)
     if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
@@ -130,6 +142,11 @@ def _open(inputs: str | Path | ArrayLike | Sequence[str | Path], predictor: Pred
         return open_inputs(
             paths, predictor.kind, predictor.channels, predictor.features, target, predictor.encoding
         )
+    if predictor.kind == "vector" and is_rows(inputs):
+        return rows_as_inputs(inputs, predictor.features, predictor.encoding)
+    if predictor.encoding is not None:
+        mend = "give a table, a DataFrame, a dict of columns or a list of dicts"
+        raise RequestError(Problem("the model takes columns by their names, not an array", "inputs", mend))
     array = np.asarray(inputs)
     if array.ndim == 0:
         raise RequestError(Problem("an array of samples [N, ...] is needed", mend="give a list of one"))

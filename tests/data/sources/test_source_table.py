@@ -146,9 +146,11 @@ def test_features_that_are_no_numbers(tmp_path: Path) -> None:
         table(path, target="y", features=["a", "b"], target_kind="value").source()
     told = str(caught.value)
     assert "data.csv:3: 'a' is 'inf', not a finite number" in told
-    assert "column 'b' is not numeric: it holds 'red'" in told
+    assert "column 'b' can't be used: text, 3 different in 3 rows; leave it out, or say what it holds" in told
     assert "data.csv:4: 'y' is 'nan', not a finite number" in told
-    with pytest.raises(DataError, match="no column but the target is numeric; name them as 'features'"):
+    with pytest.raises(
+        DataError, match="no column but the target can be used; say what they hold as 'types'"
+    ):
         table(_csv(tmp_path, "name,y\na,1\nb,2\n"), target="y", target_kind="value").source()
 
 

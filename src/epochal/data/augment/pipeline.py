@@ -125,14 +125,25 @@ def build_augment(
     unknown: int | None = None,
     *,
     masks: bool = False,
+    codes: Sequence[str] = (),
 ) -> Augment:
     """The pipeline of these augmentations for inputs of this kind.
 
     classes: their number where targets are class indices, else None. unknown: of texts, the id of tokens that
-    have none. masks: targets are masks. Raises ConfigError with all that is wrong with the components, and
-    DataError where one of them is for images and the inputs are not.
+    have none. masks: targets are masks. codes: features that are codes of categories, between which there is
+    nothing. Raises ConfigError with all that is wrong with the components, and DataError where one of them is
+    for images and the inputs are not.
     """
     found = [problem for component in components for _, problem in check_step(component)]
+    if codes:
+        mend = "leave it out, or the categories (types: {COLUMN: ignore})"
+        found += [
+            Problem(
+                f"{component.name} would blend codes of categories, as of '{codes[0]}'", "data.augment", mend
+            )
+            for component in components
+            if component.name in _ANY_SHAPE
+        ]
     if found:
         raise ConfigError(*found)
     mixing = [each.name for each in components if masks and each.name in _OURS_INSTEAD.values()]

@@ -22,12 +22,13 @@ class Encoded:
     """N samples as numbers.
 
     values: float32 [N, F] of columns, int32 [N, L] token ids of texts, padded with 0 at the end.
-    unseen: of a column, how many of its values the training split had not; columns without any are absent.
+    unseen: of a column, int64 numbers of the rows with a value that the training split did not have; columns
+    without any are absent.
     lengths: of texts, the number of tokens that each had before it was cut, int64 [N]; else None.
     """
 
     values: Array
-    unseen: Mapping[str, int] = field(default_factory=dict)
+    unseen: Mapping[str, Array] = field(default_factory=dict)
     lengths: Array | None = None
 
 
@@ -74,6 +75,7 @@ ENCODERS = Registry(
     names={
         "bpe": f"{_HERE}.tokenizer:bpe",
         "characters": f"{_HERE}.text:characters",
+        "columns": f"{_HERE}.columns:columns",
         "tokenizer_file": f"{_HERE}.tokenizer:tokenizer_file",
         "transformers": f"{_HERE}.tokenizer:transformers",
         "words": f"{_HERE}.text:words",
@@ -82,6 +84,7 @@ ENCODERS = Registry(
 """What fits an encoding, by name: functions of the training split's rows (a frame) and their settings."""
 
 ENCODINGS: dict[str, str] = {
+    "columns": f"{_HERE}.columns:ColumnEncoding",
     "tokenizer": f"{_HERE}.tokenizer:Tokenized",
     "vocabulary": f"{_HERE}.text:Vocabulary",
 }

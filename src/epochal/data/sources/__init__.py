@@ -22,6 +22,7 @@ SOURCES = Registry(
         "breast_cancer": f"{_HERE}.sklearn_data:breast_cancer",
         "diabetes": f"{_HERE}.sklearn_data:diabetes",
         "digits": f"{_HERE}.sklearn_data:digits",
+        "films": f"{_HERE}.bokeh_data:films",
         "folder": f"{_HERE}.folder:folder",
         "idx": f"{_HERE}.idx:idx",
         "movie_reviews": f"{_HERE}.movie_reviews:movie_reviews",
@@ -29,6 +30,7 @@ SOURCES = Registry(
         "table": f"{_HERE}.table:table",
         "text_folder": f"{_HERE}.text_folder:text_folder",
         "tissue": f"{_HERE}.tissue:tissue",
+        "titanic": f"{_HERE}.bokeh_data:titanic",
         "wine": f"{_HERE}.sklearn_data:wine",
     },
 )

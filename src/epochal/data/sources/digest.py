@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import polars as pl
 
 from epochal.data.manifest import Array, Manifest
 from epochal.data.members import open_bytes, size_and_time
@@ -21,6 +22,11 @@ _NAMES_AT_ONCE = 100_000
 def digest_arrays(manifest: Manifest, *arrays: Array) -> str:
     """The digest of samples held in memory."""
     return _combined(manifest, (array_digest(array) for array in arrays))
+
+
+def digest_frame(manifest: Manifest, frame: pl.DataFrame) -> str:
+    """The digest of typed columns held in memory."""
+    return _combined(manifest, (part for values in frame for part in _column_parts(values)))
 
 
 def digest_files(manifest: Manifest, paths: Sequence[str]) -> str:
@@ -45,6 +51,18 @@ def _combined(manifest: Manifest, parts: Iterable[bytes]) -> str:
     for part in parts:
         total.update(part)
     return total.hexdigest()
+
+
+def _column_parts(values: pl.Series) -> Iterator[bytes]:
+    yield f"{values.name}\0{values.dtype}\0".encode()
+    yield array_digest(values.is_null().to_numpy())
+    if values.dtype != pl.String:
+        yield array_digest(values.to_physical().fill_null(0).to_numpy())
+        return
+    for first in range(0, len(values), _NAMES_AT_ONCE):
+        texts = values[first : first + _NAMES_AT_ONCE].fill_null("")
+        yield array_digest(texts.str.len_bytes().to_numpy())
+        yield "".join(texts).encode()
 
 
 def array_digest(array: Array) -> bytes:

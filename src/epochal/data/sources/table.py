@@ -1,30 +1,28 @@
-"""A table with one row a sample: image files, texts or numeric features, and targets of any kind."""
+"""A table with one row a sample: image files, texts or columns of any kind, and targets of any kind."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from epochal.data.columns import Chosen, choose_columns
 from epochal.data.images import Channels, ImageFiles, common_channels
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.masks.read import MaskOptions, mask_files
 from epochal.data.problems import raise_problems
-from epochal.data.sources.digest import digest_arrays, digest_files
+from epochal.data.sources.column_samples import column_samples
+from epochal.data.sources.digest import digest_files
 from epochal.data.sources.draft import Draft, RowProblems
 from epochal.data.sources.listed_files import image_paths, mask_paths
 from epochal.data.sources.targets import class_targets, no_targets, sort_names
 from epochal.data.sources.text_folder import held_texts
 from epochal.data.tables import (
     Table,
-    content,
-    feature_matrix,
     numbers,
-    numeric_columns,
     read_table,
     required_texts,
     split_words,
@@ -32,7 +30,6 @@ from epochal.data.tables import (
 )
 from epochal.errors import ConfigError, DataError, Problem
 
-_MOST_GROUPS = 50
 _BITS = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
 
 
@@ -43,6 +40,7 @@ def table(
     text: str | None = None,
     target: str | list[str] | None = None,
     features: list[str] | None = None,
+    types: dict[str, str] | None = None,
     group: str | None = None,
     split: str | None = None,
     root: str | Path | None = None,
@@ -53,11 +51,13 @@ def table(
     ignore_index: int | list[int] | None = None,
     target_kind: TargetKind,
 ) -> Draft:
-    """A CSV, Parquet, JSON lines or Excel file, one row a sample.
+    """A CSV, Parquet, JSON or Excel file, one row a sample.
 
     file: the column of image paths below ``root`` (by default the table's folder). text: the column of
         texts, by which samples are texts. Without both a sample is the vector of ``features``, by default
-        every numeric column that has no other part.
+        every column that has no other part and can be used.
+    types: of columns, ``number``, ``boolean``, ``date``, ``category`` or ``ignore``; inferred where it is not
+        said. Where all are numbers and none is missing they are the vector; else the source has a frame.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
         by ``;`` or ``|``; for values one or several numeric columns; for masks the column of their paths
         below ``root``, with ``classes``, ``colors`` and ``ignore_index`` as of the source ``folder``. Only a
@@ -79,11 +79,31 @@ def table(
         raise ConfigError(Problem("a table gives samples of one kind", "data.source", mend))
     if target_kind == "mask" and file is None:
         raise ConfigError(Problem("masks belong to images", "data.source", "name their column as 'file'"))
+    if inputs and types is not None:
+        mend = "leave it out: images or texts are the samples"
+        raise ConfigError(Problem("'types' are of columns that are features", "data.source.types", mend))
+    if both := [name for name in targets if name in (features or ())]:
+        what = f"'{both[0]}' is a feature and the target"
+        raise ConfigError(Problem(what, str(rows.path), "leave one of them out"))
     base = Path(root).expanduser() if root is not None else rows.path.parent
+    chosen = None
+    if not inputs:
+        chosen = choose_columns(rows, (*targets, *others), features or (), types or {})
     options = MaskOptions(classes, colors, ignore_index)
-    columns = _Columns(file, text, target, tuple(features or ()), group, split, base, options)
+    columns = _Columns(file, text, target, chosen or Chosen({}), group, split, base, options)
+    return _draft(rows, columns, channels, target_kind)
+
+
+def columns_draft(rows: Table, target: str, types: dict[str, str], target_kind: TargetKind) -> Draft:
+    """Rows of any origin, whose columns but the target are features as far as they can be used."""
+    chosen = choose_columns(rows, [target], (), types)
+    columns = _Columns(None, None, target, chosen, None, None, Path(), MaskOptions())
+    return _draft(rows, columns, "auto", target_kind)
+
+
+def _draft(rows: Table, columns: _Columns, channels: Channels, target_kind: TargetKind) -> Draft:
     return Draft(
-        filenames=row_names(len(rows)) if file is None else _filenames(rows, file),
+        filenames=row_names(len(rows)) if columns.file is None else _filenames(rows, columns.file),
         place=rows.place,
         build=lambda kept: _source(_some(rows, kept), kept, columns, channels, target_kind),
         problems=lambda kept: _problems(_some(rows, kept), kept, columns, target_kind),
@@ -93,41 +113,20 @@ def table(
 
 @dataclass(frozen=True)
 class _Columns:
-    """Which column is what; given: features, none for every numeric one that is nothing else. root: of files.
-
-    options: of masks.
-    """
+    """Which column is what. chosen: the features; root: of files; options: of masks."""
 
     file: str | None
     text: str | None
     target: str | list[str]
-    given: tuple[str, ...]
+    chosen: Chosen
     group: str | None
     split: str | None
     root: Path
     options: MaskOptions
 
     @property
-    def of_numbers(self) -> bool:
-        """Whether samples are columns of numbers, and neither files nor texts."""
-        return self.file is None and self.text is None
-
-    @property
     def targets(self) -> list[str]:
         return [self.target] if isinstance(self.target, str) else self.target
-
-    def features(self, rows: Table) -> tuple[str, ...]:
-        others = (*self.targets, self.group, self.split)
-        return self.given or tuple(name for name in numeric_columns(rows) if name not in others)
-
-    def unused(self, rows: Table) -> tuple[tuple[str, str], ...]:
-        """The columns that are nothing, and why they are no features."""
-        used = {*self.features(rows), *self.targets, self.group, self.split}
-        return tuple(
-            (name, "not in 'features'" if self.given else content(rows.frame[name]))
-            for name in rows.frame.columns
-            if name not in used
-        )
 
 
 def _some(rows: Table, kept: Array) -> Table:
@@ -138,9 +137,6 @@ def _source(
     rows: Table, numbers: Array, columns: _Columns, channels: Channels, target_kind: TargetKind
 ) -> Source:
     """numbers: of the rows in the whole table, which are the FILENAME of samples that are no files."""
-    used = columns.features(rows) if columns.of_numbers else ()
-    if columns.of_numbers:
-        _check_features(rows, used, columns.targets)
     problems: list[Problem] = []
     groups = required_texts(rows, columns.group, problems) if columns.group is not None else None
     splits = split_words(rows, columns.split, problems) if columns.split is not None else None
@@ -151,31 +147,24 @@ def _source(
         values, names = _targets(rows, columns.target, target_kind, problems)
     if columns.file is not None:
         filenames, paths = image_paths(rows, columns.file, columns.root, problems)
-        named = pl.Series("FILENAME", filenames)
-    elif columns.text is not None:
         raise_problems(problems)
-        others = rows.frame.drop(columns.text)
-        manifest = Manifest(row_names(numbers), values, target_kind, names, groups, splits, others)
+        if target_kind == "mask":
+            masks = mask_files(drawn, columns.options)
+            values, names = masks.counts, masks.coding.names
+        named = pl.Series("FILENAME", filenames)
+        manifest = Manifest(named, values, target_kind, names, groups, splits, rows.frame)
+        read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
+        digest = digest_files(manifest, [*paths, *(drawn if masks is not None else ())])
+        return Source(manifest, "image", read, digest, masks=masks)
+    if columns.text is not None:
+        raise_problems(problems)
+        beside = rows.frame.drop(columns.text)
+        manifest = Manifest(row_names(numbers), values, target_kind, names, groups, splits, beside)
         return held_texts(manifest, texts(rows, columns.text))
-    else:
-        named = row_names(numbers)
-        vectors = feature_matrix(rows, used, problems)
+    of_columns = column_samples(rows, columns.chosen, problems)
     raise_problems(problems)
-    if target_kind == "mask":
-        masks = mask_files(drawn, columns.options)
-        values, names = masks.counts, masks.coding.names
-
-    frame = rows.frame if columns.file is not None else rows.frame.drop(_many_valued(vectors, used))
-    manifest = Manifest(named, values, target_kind, names, groups, splits, frame)
-    if columns.file is None:
-        digest = digest_arrays(manifest, vectors)
-        unused = columns.unused(rows)
-        return Source(
-            manifest, "vector", vectors.__getitem__, digest, array=vectors, features=used, unused=unused
-        )
-    read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-    digest = digest_files(manifest, [*paths, *(drawn if masks is not None else ())])
-    return Source(manifest, "image", read, digest, masks=masks)
+    held = rows.frame.drop(of_columns.many_valued())
+    return of_columns.source(Manifest(row_names(numbers), values, target_kind, names, groups, splits, held))
 
 
 def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) -> RowProblems:
@@ -195,8 +184,8 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
         image_paths(rows, columns.file, columns.root, of_files)
         for problem in of_files:
             found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
-    elif columns.of_numbers:
-        feature_matrix(rows, columns.features(rows), found["bad_feature"])
+    elif columns.text is None:
+        column_samples(rows, columns.chosen, found["bad_feature"])
     places = {rows.place(row): int(number) for row, number in enumerate(numbers)}
     return {
         name: [(places[problem.where], problem) for problem in problems if problem.where in places]
@@ -208,22 +197,6 @@ def _filenames(rows: Table, column: str) -> pl.Series:
     written = rows.frame[column].cast(pl.String).fill_null("")
     names = [os.path.normpath(text).replace(os.sep, "/") if text else "" for text in written]
     return pl.Series("FILENAME", names)
-
-
-def _many_valued(vectors: Array, names: Sequence[str]) -> list[str]:
-    """Features that make no groups, by their first thousand values; their texts would be held for nothing."""
-    first = vectors[:1000]
-    return [name for place, name in enumerate(names) if len(np.unique(first[:, place])) > _MOST_GROUPS]
-
-
-def _check_features(rows: Table, features: Sequence[str], targets: Sequence[str]) -> None:
-    where = str(rows.path)
-    if not features:
-        mend = f"name them as 'features', or images as 'file'; columns: {', '.join(rows.frame.columns)}"
-        raise DataError(Problem("no column but the target is numeric", where=where, mend=mend))
-    both = [name for name in targets if name in features]
-    if both:
-        raise ConfigError(Problem(f"'{both[0]}' is a feature and the target", where, "leave one of them out"))
 
 
 def _targets(
