@@ -86,13 +86,13 @@ def test_faults_of_images_from_the_first_look_to_the_run(
 def test_a_table_is_looked_at_row_by_row(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     generator = np.random.default_rng(0)
     lines = [f"{a:.4f},{b:.4f},{'yn'[row % 2]}" for row, (a, b) in enumerate(generator.normal(size=(60, 2)))]
-    lines[7] = "0.1,,y"
+    lines[7] = "0.1,inf,y"
     lines[9] = "0.1,0.2,"
     (here / "t.csv").write_text("\n".join(["a,b,c", *lines]))
     (here / "t.yaml").write_text("data:\n  source: {name: table, path: t.csv, target: c}\ntracking: []\n")
     assert run_command(epochal, ["inspect", "t.yaml", "-o", "look"]) == 2
     shown = capsys.readouterr().out
-    assert "t.csv:9: 'b' is empty" in shown
+    assert "t.csv:9: 'b' is 'inf', not a finite number" in shown
     assert "t.csv:11: 'c' is empty" in shown
     assert (here / "look" / "drop.csv").read_text().splitlines()[1:] == ["7,7,bad_feature", "9,9,bad_target"]
     assert run_command(epochal, ["inspect", "t.yaml", "data.exclude=look/drop.csv"]) == 0
@@ -105,8 +105,8 @@ def test_columns_that_are_no_features_are_told(here: Path, capsys: pytest.Captur
         {
             "[bold]a": generator.normal(size=60),
             "b ": generator.normal(size=60),
-            "city": ["Bern", "Basel", "Chur"] * 20,
-            "day": [f"2024-01-{row % 28 + 1:02}" for row in range(60)],
+            "note": [f"seen by {row}" for row in range(60)],
+            "day": [f"{row % 28 + 1:02}.01.2024" for row in range(60)],
             "kind": ["cat", "dog"] * 30,
         }
     )
@@ -117,12 +117,15 @@ def test_columns_that_are_no_features_are_told(here: Path, capsys: pytest.Captur
     )
     assert run_command(epochal, ["inspect", "t.yaml"]) == 0
     shown = capsys.readouterr().out
-    assert "2 columns are features, above; not: city (text), day (dates)" in shown
+    lines = {line.split("  ")[0]: " ".join(line.split()) for line in shown.splitlines()}
+    assert lines["note"] == "note not used text, 60 different in 60 rows"
+    assert lines["day"] == "day not used dates, but not as 2020-01-31"
     assert "[bold]a" in shown  # as it is called
     assert "'b '" in shown
     assert shown.index("dog") < shown.index("cat")  # in the declared order
     assert run_command(epochal, ["train", "t.yaml", "--no-preflight"]) == 0
-    assert "columns that are no features: city (text), day (dates)" in capsys.readouterr().err
+    told = "columns that are no features: note (text, 60 different in 60 rows), day (dates, but not as"
+    assert told in capsys.readouterr().err
     (run,) = (here / "runs" / "t").iterdir()
     assert "PROBABILITY_dog,PROBABILITY_cat" in (run / "predictions" / "test.csv").read_text()
 

@@ -67,13 +67,10 @@ def _print(found: Inspection) -> None:
     )
     console.print(f"split: {found.split_origin}\n", markup=False)
     console.print(_counts(found))
+    if any(column.type not in ("", "number") or column.missing or column.why for column in found.columns):
+        console.print(_columns(found))
     if found.kind != "text":
         console.print(_statistics(found, with_range=console.width >= _WIDE))
-    if found.unused:
-        from epochal.data.columns import listed_columns
-
-        count = f"\n{len(found.features)} columns are features, above"
-        console.print(f"{count}; not: {listed_columns(found.unused)}", markup=False, soft_wrap=True)
 
 
 def _print_findings(found: Inspection, config: str, output: str | None) -> None:
@@ -143,6 +140,22 @@ def _counts(found: Inspection) -> Any:
     return table
 
 
+def _columns(found: Inspection) -> Any:
+    """What each column of the table holds, and why it is not used."""
+    from rich.table import Table
+
+    table = Table("column", "type", "missing", "distinct", "", title="\ncolumns", title_justify="left")
+    table.box, table.pad_edge = None, False
+    for column in table.columns[2:4]:
+        column.justify = "right"
+    for facts in found.columns[:_SHOWN]:
+        counts = [f"{count:,}" if count is not None else "" for count in (facts.missing, facts.distinct)]
+        table.add_row(_cell(facts.name), facts.type or "not used", *counts, _cell(facts.values or facts.why))
+    if len(found.columns) > _SHOWN:
+        table.add_row(f"... {len(found.columns) - _SHOWN} more")
+    return table
+
+
 def _statistics(found: Inspection, with_range: bool) -> Any:
     """Mean and standard deviation of inputs in each split, and their range in training."""
     from rich.table import Table
@@ -157,6 +170,8 @@ def _statistics(found: Inspection, with_range: bool) -> Any:
         column.justify, column.no_wrap = "right", True
     names = input_names(found)
     for index, name in enumerate(names[:_SHOWN]):
+        if name in found.codes:
+            continue
         cells = [
             f"{_short(split.inputs['mean'][index])} ± {_short(split.inputs['std'][index])}"
             for split in found.splits.values()

@@ -43,12 +43,13 @@ def side_by_side(record: Record) -> dict[str, Any] | None:
     names = _input_names(record, len(inputs["train"]["mean"])) if "train" in inputs else []
     rows = [
         (name, [_mean_and_spread(inputs.get(split), place) for split in splits], _range(inputs, place))
-        for place, name in enumerate(names[:_MOST_INPUTS])
+        for place, name in enumerate(names)
+        if name not in (record.derived.get("codes") or ())  # of categories, which have no mean
     ]
     found = {
         "kind": "channel" if record.derived.get("kind") == "image" else "column",
-        "inputs": rows,
-        "left_out": max(0, len(names) - _MOST_INPUTS),
+        "inputs": rows[:_MOST_INPUTS],
+        "left_out": max(0, len(rows) - _MOST_INPUTS),
         "targets": _targets(seen),
         "words": _words(seen),
     }

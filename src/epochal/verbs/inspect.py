@@ -15,6 +15,7 @@ from epochal.console import Console, log
 from epochal.data.check.findings import Finding
 from epochal.data.check.summary import SplitSummary, summarise
 from epochal.data.check.texts import shortened, texts_of
+from epochal.data.column_facts import ColumnFacts, describe_columns
 from epochal.data.folds import FOLDS
 from epochal.data.masks.coding import palette
 from epochal.data.masks.read import painted
@@ -38,8 +39,9 @@ class Inspection:
 
     kind: image, vector, series, text or tensor. shape: of a prepared sample. dtype: it is kept in.
     splits: by name. training: statistics of the training split, which normalisation uses.
-    features: names of the columns of a vector. unused: the columns of its table that are neither features nor
-    anything else, and why. findings: what is wrong, errors first.
+    features: names of the columns of a vector. columns: of its table, those that are used and those that are
+    not. codes: the features that are codes of categories, which have no mean. findings: what is wrong, errors
+    first.
     drop: row of the whole source -> (FILENAME, why) of the samples to leave out, those excluded already
     among them.
     """
@@ -54,7 +56,8 @@ class Inspection:
     splits: dict[str, SplitSummary]
     training: Statistics
     features: tuple[str, ...]
-    unused: tuple[tuple[str, str], ...]
+    columns: tuple[ColumnFacts, ...]
+    codes: tuple[str, ...]
     findings: tuple[Finding, ...]
     drop: dict[int, tuple[str, str]]
 
@@ -77,7 +80,7 @@ class Inspection:
             "splits": {name: split.to_json() for name, split in self.splits.items()},
             "training": self.training.to_json(),
             "features": list(self.features),
-            "unused": dict(self.unused),
+            "columns": [column.to_json() for column in self.columns],
         }
 
     def drop_table(self) -> pl.DataFrame:
@@ -141,7 +144,8 @@ def _describe(name: str, data: Data) -> Inspection:
         },
         training=data.statistics,
         features=data.source.features,
-        unused=data.source.unused,
+        columns=describe_columns(data.source),
+        codes=data.codes,
         findings=tuple(findings),
         drop=drop,
     )
@@ -227,7 +231,8 @@ def _numbers(summary: SplitSummary, found: Inspection) -> Iterator[tuple[tuple[s
     names = input_names(found) if inputs else ()
     for what, statistic in (("mean", "mean"), ("sd", "std"), ("minimum", "minimum"), ("maximum", "maximum")):
         for name, value in zip(names, inputs.get(statistic, ()), strict=True):
-            yield (what, name), value
+            if name not in found.codes:
+                yield (what, name), value
 
 
 def input_names(found: Inspection) -> tuple[str, ...]:

@@ -60,20 +60,21 @@ def test_every_planted_fault_of_a_class_table_is_found(tmp_path: Path) -> None:
     table["who"][3] = table["who"][9]
     table["flat"] = [3.5] * 200
     table["tells"] = [{"x": 0.0, "y": 1.0, "X": 2.0, "rare": 3.0, None: 9.0}[k] for k in table["kind"]]
-    table["codes"] = ["1.5"] * 199 + ["n/a"]
+    table["codes"] = ["1.5"] * 199 + ["below 1"]
     pl.DataFrame(table, strict=False).write_csv(tmp_path / "t.csv")
     source = {"path": str(tmp_path / "t.csv"), "target": "kind", "split": "part", "group": "who"}
     data = look(tmp_path, source)
     faults = found(data)
     rows = {kind: faults[kind].rows for kind in ("bad_feature", "bad_target", "same_sample", "torn_group")}
     assert rows == {
-        "bad_feature": (17, 18, 30),
+        "bad_feature": (18,),
         "bad_target": (5,),
         "same_sample": (0, 1),
         "torn_group": (3,),
     }
     assert faults["bad_target"].places == (f"{tmp_path}/t.csv:7",)
     assert faults["nearly_numeric"].rows == (199,)
+    assert faults["missing_values"].what == "2 values missing: 1 of 'a', 1 of 'b'"
     assert "'flat'" in faults["constant_column"].what
     assert "'tells'" in faults["telling_column"].what
     assert "'dose'" not in faults["telling_column"].what

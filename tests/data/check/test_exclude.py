@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,13 @@ def test_a_subset_keeps_everything_of_its_rows(tmp_path: Path) -> None:
         "sex": ["f", "m", "f", "m"],
     }
     pl.DataFrame(table).write_csv(tmp_path / "t.csv")
-    arguments = {"path": str(tmp_path / "t.csv"), "target": "kind", "group": "who", "split": "part"}
+    arguments: dict[str, Any] = {
+        "path": str(tmp_path / "t.csv"),
+        "target": "kind",
+        "group": "who",
+        "split": "part",
+    }
+    arguments["types"] = {"sex": "ignore"}
     source = build_source(Component.model_validate({"name": "table", **arguments}), "class")
     some = subset(source, np.array([0, 2, 3]))
     manifest = some.manifest
@@ -36,6 +43,11 @@ def test_a_subset_keeps_everything_of_its_rows(tmp_path: Path) -> None:
     assert some.array is not None
     assert some.array[:, 0].tolist() == [0.5, 2.5, 3.5]
     assert some.digest not in (source.digest, subset(source, np.array([0, 1, 3])).digest)
+    mixed = subset(
+        build_source(Component(name="table", **{**arguments, "types": {}}), "class"), np.array([0, 3])
+    )
+    assert mixed.frame is not None
+    assert mixed.frame.rows() == [(0.5, "f"), (3.5, "m")]
 
 
 def test_the_index_tells_apart_samples_of_one_filename(tmp_path: Path) -> None:

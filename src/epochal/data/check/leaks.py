@@ -8,6 +8,7 @@ from collections import defaultdict
 import numpy as np
 import polars as pl
 
+from epochal.data.check.columns import column_values
 from epochal.data.check.files import FileFacts
 from epochal.data.check.findings import Finding, Severity, Subject
 from epochal.data.check.texts import folded, texts_of
@@ -46,8 +47,10 @@ def find_leaks(subject: Subject, split: Split, facts: FileFacts | None, *, drawn
         found += _same_names(subject, places)
     elif subject.source.kind == "text":
         found += _same_texts(subject, places, drawn)
-    elif subject.source.array is not None:
-        found += _same_samples(subject, places, subject.source.array, drawn)
+    else:
+        values = column_values(subject.source) if subject.source.array is None else subject.source.array
+        if values is not None:
+            found += _same_samples(subject, places, values, drawn)
     return found + _same_groups(subject, places, drawn)
 
 

@@ -17,6 +17,7 @@ from epochal.data.check.files import FileFacts, file_faults, scan_files
 from epochal.data.check.findings import Finding, Subject, problems_of
 from epochal.data.check.masks import mask_faults
 from epochal.data.check.texts import usable_texts
+from epochal.data.column_types import NEARLY_NUMERIC, parse
 from epochal.data.config import DataConfig
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source, TargetKind
@@ -26,8 +27,6 @@ from epochal.data.sources import open_source
 from epochal.data.sources.draft import Draft
 from epochal.data.tables import Table
 from epochal.errors import DataError, Problem
-
-_NUMERIC = 0.9
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ _WORDS = {
     "bad_target": "without a target that can be used",
     "missing_file": "with a file that can't be used",
     "repeated_file": "with a file that another row names",
-    "bad_feature": "with a feature that is missing or not finite",
+    "bad_feature": "with a feature that can't be used",
     "bad_group": "without a group",
     "bad_split": "without a split",
     "bad_input": "with NaN or infinity in the input",
@@ -218,22 +217,20 @@ def _empty_classes(problems: Sequence[Problem]) -> Finding:
 def _nearly_numeric(table: Table, source: Source, filenames: pl.Series) -> list[Finding]:
     """Columns of numbers but for a few cells, which are therefore no features."""
     found = []
-    for name in [name for name, why in source.unused if why == "text"]:
+    for name in [name for name, why in source.unused if why.startswith(NEARLY_NUMERIC)]:
         values = table.frame[name]
-        wrong = values.is_not_null() & values.cast(pl.Float64, strict=False).is_null()
-        rows = wrong.arg_true().to_list()
-        if rows and len(rows) <= (1 - _NUMERIC) * (len(values) - values.null_count()):
-            found.append(
-                Finding(
-                    "nearly_numeric",
-                    "warning",
-                    f"column '{name}' is no feature: it has {counted(len(rows), 'cell')} of no number",
-                    "mend the cells, or name the columns to use as 'features'",
-                    len(rows),
-                    rows=tuple(rows),
-                    filenames=tuple(filenames[row] for row in rows),
-                    places=tuple(table.place(row) for row in rows),
-                    notes=tuple(f"'{name}' is '{values[row]}'" for row in rows),
-                )
+        rows = parse(values, "number").wrong.arg_true().to_list()
+        found.append(
+            Finding(
+                "nearly_numeric",
+                "warning",
+                f"column '{name}' is no feature: it has {counted(len(rows), 'cell')} of no number",
+                f"mend the cells, or say what it holds: types: {{{name}: category}}",
+                len(rows),
+                rows=tuple(rows),
+                filenames=tuple(filenames[row] for row in rows),
+                places=tuple(table.place(row) for row in rows),
+                notes=tuple(f"'{name}' is '{values[row]}'" for row in rows),
             )
+        )
     return found

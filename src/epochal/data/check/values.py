@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from epochal.data.check.columns import BY_CHANCE, column_values, find_gaps, telling_categories
 from epochal.data.check.findings import Finding, Severity, Subject, listed
 from epochal.data.manifest import Array
 from epochal.data.problems import counted
@@ -17,14 +18,14 @@ from epochal.data.split import Split
 _IMBALANCE = 10
 _FAR = 10.0
 """Interquartile ranges from the middle half beyond which a target is an outlier; boxplots call 3 far."""
-_BY_CHANCE = 1e-9
 _DISTINCT = 10
 _SOME = 1000
 
 
 def find_oddities(subject: Subject, split: Split) -> list[Finding]:
     """All about single classes, targets and features; nothing here looks at two samples together."""
-    return [*_labels(subject), *_classes(subject, split), *_targets(subject), *_features(subject, split)]
+    of_columns = [*find_gaps(subject.source, split), *_features(subject, split)]
+    return [*_labels(subject), *_classes(subject, split), *_targets(subject), *of_columns]
 
 
 def _labels(subject: Subject) -> list[Finding]:
@@ -123,19 +124,22 @@ def _targets(subject: Subject) -> list[Finding]:
 def _features(subject: Subject, split: Split) -> list[Finding]:
     """Columns that never vary, and columns that give the target away alone."""
     source = subject.source
-    if source.kind != "vector" or source.array is None:
+    columns = column_values(source)
+    if columns is None:
         return []
-    names = source.features or tuple(f"feature {index}" for index in range(source.array.shape[1]))
-    train = source.array[split.train]
+    names = source.features or tuple(f"feature {index}" for index in range(columns.shape[1]))
+    train = columns[split.train]
     constant = np.flatnonzero(train.min(axis=0) == train.max(axis=0))
     found = []
     if len(constant):
         what = f"in train these columns never vary: {listed([names[index] for index in constant])}"
         found.append(_about(len(constant), "constant_column", "warning", what, "leave them out"))
+    categories = telling_categories(subject)
     telling = [
         name
-        for name, values in zip(names, source.array.T, strict=True)
-        if _tells(values.astype(np.float64), source.manifest.targets, source.manifest.target_kind)
+        for name, values in zip(names, columns.T, strict=True)
+        if name in categories
+        or _tells(values.astype(np.float64), source.manifest.targets, source.manifest.target_kind)
     ]
     if telling:
         means = {
@@ -170,7 +174,7 @@ def _separates(values: Array, classes: Array) -> bool:
     sizes = np.bincount(classes)
     sizes = sizes[sizes > 0]
     logarithm = math.lgamma(len(sizes) + 1) + sum(math.lgamma(size + 1) for size in sizes.tolist())
-    return logarithm - math.lgamma(len(classes) + 1) < math.log(_BY_CHANCE)
+    return logarithm - math.lgamma(len(classes) + 1) < math.log(BY_CHANCE)
 
 
 def _lie_apart(values: Array, classes: Array) -> bool:
