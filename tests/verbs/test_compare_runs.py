@@ -283,7 +283,7 @@ def test_sentences_name_the_better_one_whichever_way_is_good() -> None:
     assert worse.sentence == "A is better by 0.2000 [0.1000, 0.3000], p = 0.04 (Welch's t, Holm)"
     unclear = RunDifference("f1", "A", "B", -0.2, -0.3, -0.1, 0.01, 0.06, "Welch's t")
     assert unclear.better == ""
-    unknown = RunDifference("dice", "A", "B", 0.1, 0.05, 0.2, 0.01, None, "paired bootstrap")
+    unknown = RunDifference("specificity", "A", "B", 0.1, 0.05, 0.2, 0.01, None, "paired bootstrap")
     assert unknown.sentence == "B - A = 0.1000 [0.0500, 0.2000], p = 0.01 (paired bootstrap)"
 
 
