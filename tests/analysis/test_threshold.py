@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from sklearn.metrics import f1_score, roc_curve
 
 from epochal.analysis.config import EvaluationConfig, ThresholdConfig
@@ -13,9 +14,9 @@ POSITIVE = np.array([0, 0, 1, 0, 0, 1, 1, 1], bool)
 
 @pytest.mark.parametrize(
     ("rule", "at", "value"),
-    [("youden", 0.9, 0.65), ("f1", 0.9, 0.65), ("sensitivity", 0.9, 0.25), ("sensitivity", 0.5, 0.75)],
+    [("youden", None, 0.65), ("f1", None, 0.65), ("sensitivity", None, 0.25), ("sensitivity", 0.5, 0.75)],
 )
-def test_a_small_example(rule: str, at: float, value: float) -> None:
+def test_a_small_example(rule: str, at: float | None, value: float) -> None:
     config = ThresholdConfig.model_validate({"rule": rule, "at": at})
     assert choose_threshold(config, SCORES, POSITIVE) == pytest.approx(value)
 
@@ -49,3 +50,8 @@ def test_intervals_are_on_off_or_a_number() -> None:
     assert EvaluationConfig().resamples == 1000
     with pytest.raises(ValueError, match="100"):
         EvaluationConfig(intervals=5)
+
+
+def test_a_sensitivity_for_another_rule_is_a_mistake() -> None:
+    with pytest.raises(ValidationError, match="the rule youden takes no 'at'"):
+        ThresholdConfig.model_validate({"rule": "youden", "at": 0.8})

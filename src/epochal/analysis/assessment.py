@@ -16,6 +16,7 @@ from epochal.analysis.calibration import (
     label_calibration_error,
     label_reliability,
 )
+from epochal.analysis.class_intervals import class_intervals
 from epochal.analysis.config import EvaluationConfig
 from epochal.analysis.decision import takes_temperature
 from epochal.analysis.mistakes import confused_pairs, worst_masks, worst_samples
@@ -42,7 +43,7 @@ def assess(
     columns: pl.DataFrame | None = None,
     losses: tuple[Floats, Floats] | None = None,
 ) -> dict[str, Any]:
-    """``intervals``, ``calibration``, ``subgroups`` and ``gaps``, as JSON has them.
+    """``intervals``, ``class_intervals``, ``calibration``, ``subgroups`` and ``gaps``, as JSON has them.
 
     Beside the intervals stand ``interval_units``, how many samples or groups were resampled, and where these
     are few ``interval_warning``.
@@ -64,6 +65,10 @@ def assess(
             "interval_method": intervals.method,
             "interval_units": {resampler.unit: resampler.units},
         }
+        chosen = predictions if decided is None else decided
+        of_classes = class_intervals(task, chosen, targets, resampler, config.resamples)
+        if of_classes:
+            found["class_intervals"] = of_classes
         if resampler.doubt and intervals.values:
             found["interval_warning"] = resampler.doubt
     if takes_temperature(task):
@@ -76,7 +81,10 @@ def assess(
             for name in config.subgroups
         }
         chosen = predictions if decided is None else decided
-        gaps = {name: _gaps(task, chosen, targets, columns[name]) for name in config.subgroups}
+        gaps = {
+            name: _gaps(task, chosen, targets, columns[name], found["subgroups"][name])
+            for name in config.subgroups
+        }
         found |= {"gaps": {name: each for name, each in gaps.items() if each}}
     return found
 
@@ -119,9 +127,18 @@ def _brier_squares(task: Task, probabilities: Array, targets: Array) -> Floats:
     return squares(probabilities, targets)
 
 
-def _gaps(task: Task, decided: Array, targets: Array, column: pl.Series) -> dict[str, float]:
-    """The fairness gaps of classes or labels; none for values, or tasks of the user's."""
+def _gaps(
+    task: Task, decided: Array, targets: Array, column: pl.Series, subgroups: dict[str, Any]
+) -> dict[str, float]:
+    """The fairness gaps of classes or labels; none for values, or tasks of the user's.
+
+    Between the subgroups that are large enough to judge, or all of them where these are fewer than two.
+    """
     groups = column_texts(column)
+    large = [value for value, found in subgroups.items() if not found["too_small"]]
+    if len(large) > 1:
+        judged = np.isin(groups, large)
+        decided, targets, groups = decided[judged], targets[judged], groups[judged]
     if isinstance(task, Multilabel):
         return fairness_gaps(decided > 0.5, targets > 0.5, groups)
     if not isinstance(task, Classification):

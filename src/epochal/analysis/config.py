@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from epochal.config.component import Component
 from epochal.config.section import Section
@@ -18,7 +18,20 @@ class ThresholdConfig(Section):
     rule: Literal["youden", "f1", "sensitivity"] = Field(
         description="youden: largest sensitivity + specificity; f1: largest F1; sensitivity: at least `at`"
     )
-    at: float = Field(default=0.9, gt=0, le=1, description="the sensitivity that the rule asks for")
+    at: float | None = Field(
+        default=None, gt=0, le=1, description="the sensitivity that its rule asks for, by default 0.9"
+    )
+
+    @model_validator(mode="after")
+    def _only_where_it_is_asked_for(self) -> ThresholdConfig:
+        if self.at is not None and self.rule != "sensitivity":
+            raise ValueError(f"the rule {self.rule} takes no 'at': leave it out, or write rule: sensitivity")
+        return self
+
+    @property
+    def sensitivity(self) -> float:
+        """What the rule ``sensitivity`` asks for."""
+        return 0.9 if self.at is None else self.at
 
 
 class EvaluationConfig(Section):

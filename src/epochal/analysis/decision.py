@@ -173,5 +173,9 @@ def learn_decision(
         values = [
             choose_threshold(threshold, predictions[:, k], truth[:, k] > 0.5) for k in range(truth.shape[1])
         ]
-    rule = f"sensitivity of at least {threshold.at:g}" if threshold.rule == "sensitivity" else threshold.rule
+    rule = (
+        f"sensitivity of at least {threshold.sensitivity:g}"
+        if threshold.rule == "sensitivity"
+        else threshold.rule
+    )
     return Decision(temperature, rule, tuple(values))

@@ -55,7 +55,7 @@ class ExperimentConfig(Section):
     model: Component | None = Field(
         default=None,
         description="ours, torchvision's or timm's by name, or package.module:Net; "
-        "by default one for the kind of samples: simple_cnn, mlp, ...",
+        "by default simple_cnn, mlp, ... by the kind of samples",
     )
     loss: Component | None = Field(
         default=None,

@@ -14,8 +14,8 @@ from epochal.data.batches import Batches
 from epochal.data.manifest import Array, TargetKind
 from epochal.errors import ConfigError, EpochalError, Problem, did_you_mean
 from epochal.experiment.assemble import Experiment
+from epochal.experiment.check_evaluation import check_evaluation
 from epochal.experiment.own_code import describe
-from epochal.experiment.testing import check_evaluation
 from epochal.experiment.whole_split import enough
 from epochal.losses.build import accepts_probabilities
 from epochal.losses.dice import DiceLoss

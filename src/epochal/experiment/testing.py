@@ -15,7 +15,6 @@ from epochal.analysis.assessment import assess, mistakes
 from epochal.analysis.decision import Decision, curves_at, learn_decision, scores_at
 from epochal.analysis.losses import sample_losses
 from epochal.analysis.mistakes import sorted_by_loss
-from epochal.analysis.subgroups import check_subgroups, columns_for_subgroups
 from epochal.console import log
 from epochal.data.batch import Batch
 from epochal.data.batches import Batches
@@ -23,8 +22,8 @@ from epochal.data.folds import groups_of
 from epochal.data.manifest import Array, Manifest
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.engine.own_step import StepState
-from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
+from epochal.experiment.check_evaluation import check_evaluation
 from epochal.experiment.doubts import warn_of_doubts
 from epochal.experiment.overlays import draw_worst
 from epochal.experiment.own_validation import own_scores
@@ -36,9 +35,6 @@ from epochal.inference.evaluate import Outcome, collect, score
 from epochal.plots.draw import draw_plots
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
-from epochal.tasks.build import task_class
-from epochal.tasks.classification import Classification
-from epochal.tasks.multilabel import Multilabel
 from epochal.tasks.scores import Scores
 from epochal.tasks.task import Task
 
@@ -286,16 +282,3 @@ def prediction_table(
     named = {} if groups is None else {"GROUP": groups.gather(outcome.samples)}
     columns = decision.table(task, outcome.predictions, outcome.targets)
     return pl.DataFrame({"INDEX": outcome.samples, "FILENAME": filenames, **named, **columns})
-
-
-def check_evaluation(experiment: Experiment) -> None:
-    """ConfigError where the section ``evaluation`` asks for what the task or the data does not have."""
-    evaluation, source = experiment.config.evaluation, experiment.data.source
-    check_subgroups(evaluation.subgroups, columns_for_subgroups(source, evaluation.subgroups))
-    kind, binary = task_class(experiment.config.task), len(experiment.task.names) == 2
-    if evaluation.calibrate and not issubclass(kind, Classification | Multilabel):
-        what = "a temperature is for logits of classes or labels"
-        raise ConfigError(Problem(what, "evaluation.calibrate", "set it to false"))
-    if evaluation.threshold and not (issubclass(kind, Multilabel) or (binary and kind is Classification)):
-        what = "a threshold is for two classes, or for labels"
-        raise ConfigError(Problem(what, "evaluation.threshold", "set it to null"))

@@ -108,6 +108,7 @@ def class_table(result: SplitResult) -> dict[str, Any] | None:
     if len(classes) < 2:  # of one target, they are the overall scores
         return None
     names = list(dict.fromkeys(name for scores in classes.values() for name in scores if name != "support"))
+    intervals = result.scores.get("class_intervals") or {}
     has_support = any("support" in scores for scores in classes.values())
     return {
         "kind": "class"
@@ -118,6 +119,7 @@ def class_table(result: SplitResult) -> dict[str, Any] | None:
         "names": names,
         "support": has_support,
         "rows": list(classes.items())[:_MOST_CLASSES],
+        "intervals": intervals,
         "left_out": max(0, len(classes) - _MOST_CLASSES),
     }
 
