@@ -39,11 +39,16 @@ def test_python_m_epochal(tmp_path: Path) -> None:
 def test_recipes_are_listed_with_what_they_are(tmp_path: Path) -> None:
     listed = Shell(tmp_path).run("config", "recipes").stdout.splitlines()
     assert [line.split()[0] for line in listed] == [
+        "autoencoder",
         "breast_cancer",
         "diabetes",
         "digits",
         "fashion_mnist",
+        "gan",
+        "gan_fashion",
         "linear",
+        "spoken_prompts",
+        "tissue",
         "transfer",
     ]
     assert all(len(line) > 40 for line in listed)

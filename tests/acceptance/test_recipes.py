@@ -20,6 +20,7 @@ import epochal
 from epochal.data.sources.movie_reviews import movie_reviews
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
+PROMPTS = Path("/usr/share/asterisk/sounds")
 PLAIN = ("tracking=[]",)
 
 
@@ -114,3 +115,12 @@ def test_gan_fashion_learns(here: Path) -> None:
     run = epochal.train("gan_fashion", *PLAIN, "training.epochs=2", "training.ema=0.99", quiet=True)
     distances = run.epochs["val/frechet"].to_list()
     assert distances[1] < distances[0]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not PROMPTS.is_dir(), reason="needs Debian's packages asterisk-core-sounds-{en,es,fr,it,ru}-wav"
+)
+def test_spoken_prompts(here: Path) -> None:
+    run = epochal.train("spoken_prompts", *PLAIN, quiet=True)
+    assert run.metrics["test/accuracy"] >= 0.95

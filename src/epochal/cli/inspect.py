@@ -137,6 +137,12 @@ def _counts(found: Inspection) -> Any:
         if all(split.image_sizes for split in splits):
             sizes = ("×".join(map(str, (split.image_sizes or [])[number])) for split in splits)
             table.add_row(f"{word} image, high × wide", *sizes)
+    for number, word in enumerate(("shortest", "median", "longest")):
+        if all(split.seconds for split in splits):
+            table.add_row(f"{word} sound", *(f"{(split.seconds or [])[number]:.3g} s" for split in splits))
+    for rate in dict.fromkeys(rate for split in splits for rate in split.rates or ()):
+        counts = (str((split.rates or {}).get(rate, 0)) for split in splits)
+        table.add_row(f"at {int(rate):,} samples a second", *counts)
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ class Pool:
 
     beside: normalised columns float32 [N, F] that are a second input; ``name`` is then the first one's.
     lengths: of texts, int64 [N]: tokens of each sample.
+    rate: samples a second of prepared sounds.
     """
 
     source: Source
@@ -60,6 +61,7 @@ class Pool:
     name: str = "inputs"
     beside: Tensor | None = None
     lengths: Array | None = None
+    rate: int | None = None
     buffers: Buffers = field(default_factory=Buffers, compare=False)
 
 
@@ -199,7 +201,10 @@ class Batches:
             yield taken.permute(0, 3, 1, 2) if last else taken, targets.index_select(0, index), index
 
     def _finish(self, inputs: Tensor, targets: Tensor, index: Tensor, epoch: int) -> Batch:
-        """To the device, augmented (training only), to float and normalised; bytes as long as it goes."""
+        """To the device, augmented (training only), to float and normalised; bytes as long as it goes.
+
+        What augments spectra comes last, once they are made and normalised.
+        """
         pool = self.pool
         if pool.lengths is not None:
             inputs = trimmed(inputs)  # before it is moved: its length must not have to come back
@@ -211,7 +216,10 @@ class Batches:
         batch = Batch(inputs, targets, index)
         if self.augment is not None:
             batch = self.augment(batch, pool.seed, epoch)
-        inputs = pool.normalizer(batch.inputs, pool.buffers)
+        batch = replace(batch, inputs=pool.normalizer(batch.inputs, pool.buffers))
+        if self.augment is not None:
+            batch = self.augment(batch, pool.seed, epoch, normalized=True)
+        inputs = batch.inputs
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=layout)
         targets = batch.targets.long() if batch.has_masks else batch.targets

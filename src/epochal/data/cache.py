@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 
 from epochal.console import Console, log
+from epochal.data import sounds
 from epochal.data.cache_file import building, open_cached
 from epochal.data.draws import key_integer
 from epochal.data.filling import fill_rows
@@ -26,6 +27,7 @@ from epochal.data.images import ImageFiles, fitted
 from epochal.data.jpeg import decoder_mark
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import Prepare
+from epochal.data.sounds import SoundFiles
 from epochal.errors import DataError, EpochalError, Problem
 
 CacheMode = Literal["auto", "memory", "disk", "none"]
@@ -131,6 +133,8 @@ def _key(source: Source, prepare: Prepare) -> str:
     digest = hashlib.blake2b(prepare.digest().encode(), digest_size=8)
     if isinstance(source.read, ImageFiles):
         digest.update(decoder_mark().encode())
+    if isinstance(source.read, SoundFiles):
+        digest.update(f"{sounds.REVISION} {source.read.channels} {source.read.rate}".encode())
     return f"{source.digest[:16]}-{digest.hexdigest()}"
 
 
@@ -231,8 +235,9 @@ def _other_shape(name: str, sample: Array, first_name: str, first: Array) -> Pro
     def words(shape: tuple[int, ...]) -> str:
         return "×".join(str(side) for side in shape)
 
+    step = "{name: resize, size: 224}" if sample.ndim == 3 else "mono, {name: fixed_length, seconds: 2}"
     return Problem(
         f"its shape {words(sample.shape)} differs from {words(first.shape)} of '{first_name}'",
         where=name,
-        mend="make them equal in data.prepare, such as [{name: resize, size: 224}]",
+        mend=f"make them equal in data.prepare, such as [{step}]",
     )

@@ -133,6 +133,11 @@ def construct(found: Callable[..., Any], component: Component, **supplied: Any) 
     return instance
 
 
+def told(component: Component, rate: int | None, argument: str = "rate") -> dict[str, Any]:
+    """What a step is told of the rate of sounds: nothing where it is unknown, or the config says it."""
+    return {} if rate is None or argument in component.arguments else {argument: rate}
+
+
 def _parameters(found: Callable[..., Any]) -> tuple[str, ...]:
     """The names of a callable's parameters, none where Python can't tell them."""
     try:

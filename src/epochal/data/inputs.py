@@ -15,11 +15,13 @@ from epochal.data.columns import typed_columns
 from epochal.data.encode.columns import ColumnEncoding
 from epochal.data.encode.encoding import Encoding
 from epochal.data.encode.text import TextEncoding
-from epochal.data.images import IMAGE_SUFFIXES, ImageFiles, is_image, visible_files
+from epochal.data.images import ImageFiles, visible_files
 from epochal.data.jpeg import Target
 from epochal.data.manifest import Array, Kind
 from epochal.data.problems import raise_problems
+from epochal.data.sounds import SoundFiles
 from epochal.data.sources.arrays import as_samples, finite, load_array
+from epochal.data.sources.files import IMAGES, SOUNDS
 from epochal.data.tables import TABLE_SUFFIXES, Table, feature_matrix, numeric_columns, read_table
 from epochal.data.texts import TEXT_SUFFIXES, is_text, read_text
 from epochal.errors import DataError, EpochalError, Problem, RequestError
@@ -59,15 +61,17 @@ def open_inputs(
     features: tuple[str, ...],
     target: Target | None = None,
     encoding: Encoding | None = None,
+    rate: int | None = None,
 ) -> Inputs:
-    """The samples in image files, folders of them, .npy and .npz arrays (``x``, or the only one) and tables.
+    """The samples in images, sounds, folders of them, .npy and .npz arrays (``x`` or the only one), tables.
 
     Texts are in .txt files, folders of them and tables.
 
-    kind: of the samples that the model takes. channels: of its images; None keeps a file's own.
+    kind: of the samples that the model takes. channels: of its images or sounds; None keeps a file's own.
     features: the columns of a table in the model's order; where there are none, every numeric column.
     target: the resize that ``prepare`` begins with, so that files are decoded as for training.
     encoding: how texts or columns of other kinds than numbers became numbers in training.
+    rate: samples a second, to which sounds are resampled; None where the model takes none.
     Raises RequestError where a path is missing, empty or of a kind that the model does not take, and
     DataError where what it holds is wrong; images are read, and found broken, only by ``read``.
     """
@@ -77,7 +81,7 @@ def open_inputs(
         raise RequestError(Problem("there is no input", mend="name files or folders to predict"))
     for path in paths:
         try:
-            parts.append(_open(str(path), kind, channels, features, target, encoding))
+            parts.append(_open(str(path), kind, channels, features, target, encoding, rate))
         except EpochalError as error:
             problems += error.problems
     if problems:
@@ -101,6 +105,7 @@ def _open(
     features: tuple[str, ...],
     target: Target | None,
     encoding: Encoding | None,
+    rate: int | None,
 ) -> _Part:
     path = Path(given).expanduser()
     suffix = path.suffix.lower()
@@ -114,11 +119,14 @@ def _open(
         raise RequestError(Problem(what, where=given, mend=mend))
     if isinstance(encoding, TextEncoding) and (path.is_dir() or is_text(given)):
         return _text_part(given, path, encoding)
-    if path.is_dir() and kind == "image":
-        names, full_names = _files_in(given, path, is_image, IMAGE_SUFFIXES, "image")
-        return _Part(names, full_names, ImageFiles([str(path / name) for name in names], channels, target))
-    if suffix in IMAGE_SUFFIXES and kind == "image" and path.is_file():
-        return _Part([given], [given], ImageFiles([str(path)], channels, target))
+    medium = {"image": IMAGES, "series": SOUNDS if rate else None}.get(kind)
+    if medium is not None and (path.is_dir() or (suffix in medium.suffixes and path.is_file())):
+        names, full_names, files = [given], [given], [str(path)]
+        if path.is_dir():
+            names, full_names = _files_in(given, path, medium.has, medium.suffixes, medium.noun)
+            files = [str(path / name) for name in names]
+        read = SoundFiles(files, channels, rate) if medium is SOUNDS else ImageFiles(files, channels, target)
+        return _Part(names, full_names, read)
     if suffix in _ARRAY_SUFFIXES:
         return _array_part(given, path, kind, channels, features)
     if suffix in TABLE_SUFFIXES and encoding is not None:
@@ -126,13 +134,12 @@ def _open(
     if suffix in TABLE_SUFFIXES and kind == "vector":
         return _row_part(given, _vectors(read_table(path), features))
     taken: Sequence[str] = {
-        "image": (*sorted(IMAGE_SUFFIXES), *_ARRAY_SUFFIXES),
         "vector": (*TABLE_SUFFIXES, *_ARRAY_SUFFIXES),
         "text": (*sorted(TEXT_SUFFIXES), *TABLE_SUFFIXES),
-    }.get(kind, _ARRAY_SUFFIXES)
+    }.get(kind, (*sorted(medium.suffixes if medium else ()), *_ARRAY_SUFFIXES))
     what = "this is a folder" if path.is_dir() else f"'{suffix}' files are no input here"
     mend = f"the model takes samples of kind {kind}: give {', '.join(taken)}"
-    folder = " or a folder" if kind in ("image", "text") else ""
+    folder = " or a folder" if medium or kind == "text" else ""
     raise RequestError(Problem(what, where=given, mend=mend + folder))
 
 
@@ -182,6 +189,9 @@ def fitting_samples(
     """An array as samples [N, ...] of the kind that the model takes; DataError where they are of another."""
     if kind == "tensor":  # any shape there is
         return finite(values, given)
+    if kind == "series":
+        samples = finite(values, given)
+        return _with_channels(samples[:, None] if samples.ndim == 2 else samples, given, channels)
     found, samples = as_samples(values, given)
     if found != kind:
         what = f"its array {list(values.shape)} of {values.dtype} holds samples of kind {found}"
@@ -190,6 +200,16 @@ def fitting_samples(
     if expected is not None and samples.shape[1] != expected:
         noun = "channels" if kind == "image" else "features"
         raise DataError(Problem(f"{samples.shape[1]} {noun}, but the model takes {expected}", where=given))
+    return samples
+
+
+def _with_channels(samples: Array, given: str, channels: int | None) -> Array:
+    """Series [N, C, T] of floats with these channels; DataError where they are others."""
+    if samples.ndim != 3 or samples.dtype.kind != "f":
+        what = f"its array {list(samples.shape)} of {samples.dtype} holds no series"
+        raise DataError(Problem(what, where=given, mend="give floats [N, T] or [N, C, T]"))
+    if channels is not None and samples.shape[1] != channels:
+        raise DataError(Problem(f"{samples.shape[1]} channels, but the model takes {channels}", where=given))
     return samples
 
 

@@ -20,15 +20,18 @@ from epochal.data.foreign import (
     import_torchvision,
     is_random,
     is_torchvision,
+    told,
     torchvision_names,
     torchvision_transform,
 )
 from epochal.data.jpeg import Target
 from epochal.data.manifest import Array
+from epochal.data.prepare_sound import Resample
 from epochal.data.prepare_steps import Moves, Resize
 from epochal.errors import ConfigError, DataError, Problem
 
 _STEPS = "epochal.data.prepare_steps"
+_SOUND = "epochal.data.prepare_sound"
 
 PREPARE = Registry(
     kind="prepare step",
@@ -36,10 +39,14 @@ PREPARE = Registry(
         "center_crop": f"{_STEPS}:CenterCrop",
         "channels": f"{_STEPS}:Channels",
         "clip": f"{_STEPS}:Clip",
+        "fixed_length": f"{_SOUND}:FixedLength",
         "grayscale": f"{_STEPS}:Grayscale",
+        "mono": f"{_SOUND}:Mono",
         "pad": f"{_STEPS}:Pad",
         "rescale": f"{_STEPS}:Rescale",
+        "resample": f"{_SOUND}:Resample",
         "resize": f"{_STEPS}:Resize",
+        "trim_silence": f"{_SOUND}:TrimSilence",
     },
     fallback=torchvision_transform,
     listing=torchvision_names,
@@ -64,9 +71,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Prepare:
-    """The steps in their order; called with a sample (an image as C×H×W), it returns a contiguous array."""
+    """The steps in their order; called with a sample (an image as C×H×W), it returns a contiguous array.
+
+    rate: samples a second of the sounds that it returns; None where they are none.
+    """
 
     steps: tuple[Step, ...] = ()
+    rate: int | None = None
 
     def __call__(self, sample: Array) -> Array:
         """The sample after all steps: uint8 or float32 for an image."""
@@ -136,18 +147,36 @@ def check_step(component: Component) -> list[tuple[str, Problem]]:
     return check_arguments_of(PREPARE, component)
 
 
-def build_prepare(components: Sequence[Component]) -> Prepare:
-    """The pipeline of these steps; ConfigError with all that is wrong with them."""
+def build_prepare(components: Sequence[Component], rate: int | None = None) -> Prepare:
+    """The pipeline of these steps; ConfigError with all that is wrong with them.
+
+    rate: samples a second of the sounds that it will get, told to each step of ours that takes it and is not
+    given it.
+    """
     found = [problem for component in components for _, problem in check_step(component)]
     if found:
         raise ConfigError(*found)
-    return Prepare(tuple(_step(component) for component in components))
+    steps = []
+    for component in components:
+        step = _step(component, rate)
+        rate = step.call.rate if isinstance(step.call, Resample) else rate
+        steps.append(step)
+    return Prepare(tuple(steps), rate)
 
 
-def _step(component: Component) -> Step:
+def first_rate(components: Sequence[Component]) -> int | None:
+    """The rate to which files are resampled while they are read: where ``resample`` is the first step."""
+    if not components or components[0].name != "resample":
+        return None
+    return Resample(**components[0].arguments).rate
+
+
+def _step(component: Component, rate: int | None) -> Step:
     found = PREPARE.resolve(component.name)
-    call = construct(found, component)
-    if component.name in PREPARE.names:
+    ours = component.name in PREPARE.names
+    known = told(component, rate, "from_rate" if found is Resample else "rate") if ours else {}
+    call = construct(found, component, **known)
+    if ours:
         return Step(component, call, origin=_REVISION)
     theirs = is_torchvision(found)
     origin = f"torchvision {import_torchvision().__version__}" if theirs else _source(found)

@@ -225,13 +225,14 @@ def build_normalizer(
     shape: tuple[int, ...],
     kind: Kind = "image",
     cardinalities: Sequence[int] = (),
+    rate: int | None = None,
 ) -> Normalizer:
     """The normalisation that the configuration asks for; constant channels are only shifted.
 
     shape: of a transformed sample. cardinalities: of columns, 0 where they are numbers; others hold codes,
-    which stay as they are.
+    which stay as they are. rate: samples a second of prepared sounds.
     """
-    transform = build_transform(config.transform)
+    transform = build_transform(config.transform, rate)
     if isinstance(config.normalize, Constants):
         shift, scale = list(config.normalize.mean), list(config.normalize.std)
         for name, values in (("mean", shift), ("std", scale)):

@@ -10,12 +10,16 @@ import torch
 from torch import Tensor
 
 from epochal.config.component import Component, Registry
-from epochal.data.foreign import check_arguments_of, construct
+from epochal.data.foreign import check_arguments_of, construct, told
 from epochal.errors import ConfigError, DataError, Problem
 
 TRANSFORMS = Registry(
     kind="transform",
-    names={},
+    names={
+        "log_mel": "epochal.data.spectra:LogMel",
+        "mfcc": "epochal.data.spectra:Mfcc",
+        "spectrogram": "epochal.data.spectra:Spectrogram",
+    },
 )
 """Functions of batches by name: classes whose instances take [B, ...] and return [B, ...]."""
 
@@ -51,17 +55,20 @@ def check_transform(component: Component) -> list[tuple[str, Problem]]:
     return check_arguments_of(TRANSFORMS, component)
 
 
-def build_transform(components: Sequence[Component]) -> Transform:
-    """The pipeline of these steps; ConfigError with all that is wrong with them."""
+def build_transform(components: Sequence[Component], rate: int | None = None) -> Transform:
+    """The pipeline of these steps; ConfigError with all that is wrong with them.
+
+    rate: samples a second of sounds, told to each step of ours that is not given it.
+    """
     found = [problem for component in components for _, problem in check_transform(component)]
     if found:
         raise ConfigError(*found)
-    return Transform(
-        tuple(
-            (component.name, construct(TRANSFORMS.resolve(component.name), component))
-            for component in components
-        )
-    )
+    return Transform(tuple((component.name, _step(component, rate)) for component in components))
+
+
+def _step(component: Component, rate: int | None) -> Callable[[Tensor], Tensor]:
+    known = told(component, rate) if component.name in TRANSFORMS.names else {}
+    return construct(TRANSFORMS.resolve(component.name), component, **known)
 
 
 def _words(result: object) -> str:

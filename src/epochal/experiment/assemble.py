@@ -13,6 +13,7 @@ from epochal.data.batches import Batches, Pool, target_tensor
 from epochal.data.encode.text import TextEncoding
 from epochal.data.lengths import text_lengths
 from epochal.data.manifest import Array, Source
+from epochal.data.sounds import sound_rate
 from epochal.data.statistics import Statistics, targets_like
 from epochal.engine.compute import Compute, choose_compute
 from epochal.engine.loop import Monitor
@@ -35,6 +36,7 @@ _DEFAULT_MODELS = {
     "text": "embedding_bag",
 }
 _MASK_MODEL = "unet"
+_PICTURES = ("log_mel", "mfcc", "spectrogram")  # transforms that make series pictures
 _PROVISIONAL = 32
 
 
@@ -80,7 +82,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
     """Everything that a run needs, checked to fit together."""
     compute = choose_compute(config.compute, config.derived)
     data = data or assemble_data(config, console)
-    config = fill_in(config, data.source.kind)
+    config = fill_in(config, data.source.kind, sound=sound_rate(data.source) is not None)
     task = assemble_task(config, data)
     assert config.model is not None
     shape = data.input_shape
@@ -97,6 +99,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         name=data.source.kind if data.columns is not None else "inputs",
         beside=data.normalized_columns(),
         lengths=_lengths(data.source),
+        rate=data.prepare.rate,
     )
     classes = len(task.names) if task.target == "class" else None
     masks = data.masks is not None
@@ -137,12 +140,20 @@ def _batch_sizes(config: ExperimentConfig) -> tuple[int, int]:
     return data.batch_size, data.evaluation_batch_size or 4 * data.batch_size
 
 
-def fill_in(config: ExperimentConfig, kind: str) -> ExperimentConfig:
-    """The configuration with the model and the loss that it leaves to us."""
+def fill_in(config: ExperimentConfig, kind: str, *, sound: bool = False) -> ExperimentConfig:
+    """The configuration with the model and the loss that it leaves to us; sound: the series are sounds."""
     task = task_class(config.task)
     loss = config.loss or (Component(name=DEFAULT_LOSSES[task.target]) if task.has_loss else None)
-    model = _MASK_MODEL if task.target == "mask" else _DEFAULT_MODELS[kind]
-    return config.model_copy(update={"model": config.model or Component(name=model), "loss": loss})
+    model = config.model or Component(name=_default_model(config, kind, sound))
+    return config.model_copy(update={"model": model, "loss": loss})
+
+
+def _default_model(config: ExperimentConfig, kind: str, sound: bool) -> str:
+    if task_class(config.task).target == "mask":
+        return _MASK_MODEL
+    if kind == "series" and any(step.name in _PICTURES for step in config.data.transform):
+        return "mel_cnn"
+    return "wave_cnn" if sound else _DEFAULT_MODELS[kind]
 
 
 def assemble_task(config: ExperimentConfig, data: Data) -> Task:

@@ -18,6 +18,8 @@ from epochal.data.check.findings import Finding, act_on, problems_of
 from epochal.data.check.leaks import find_leaks
 from epochal.data.check.masks import mask_oddities
 from epochal.data.check.reading import Reading, read_source
+from epochal.data.check.sound_reading import settle_sounds
+from epochal.data.check.sounds import SoundFacts, sound_oddities
 from epochal.data.check.splitting import split_usable
 from epochal.data.check.summary import summarise
 from epochal.data.check.texts import TextFacts, text_oddities
@@ -27,6 +29,7 @@ from epochal.data.encode.encoding import Encoding, encoding_to_json
 from epochal.data.manifest import Array, Source
 from epochal.data.masks.prepared import prepare_masks
 from epochal.data.prepare import Prepare, build_prepare
+from epochal.data.sounds import sound_rate
 from epochal.data.split import Split
 from epochal.data.statistics import (
     Normalizer,
@@ -45,6 +48,7 @@ from epochal.experiment.encodings import (
     encodings_of,
     load_statistics,
     model_facts,
+    named_by,
 )
 from epochal.experiment.own_code import describe
 from epochal.experiment.texts import check_texts, facts_of_texts
@@ -78,7 +82,7 @@ class Data:
     texts: TextFacts | None = None
     findings: tuple[Finding, ...] = ()
     excluded: dict[int, str] = field(default_factory=dict)
-    facts: FileFacts | None = None
+    facts: FileFacts | SoundFacts | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -163,6 +167,7 @@ def read_data(config: ExperimentConfig, console: Console) -> Reading:
     """
     target = task_class(config.task).target
     reading = read_source(config.data, target, cache=config.cache_folder, console=console)
+    reading = settle_sounds(reading, config.data, cache=config.cache_folder, console=console)
     check_positive(config.evaluation.positive, reading.source.manifest)
     return reading
 
@@ -182,8 +187,10 @@ def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[F
     component, manifest = config.data.split, reading.source.manifest
     drawn = manifest.splits is None if component is None else component.name not in ("file", "column")
     found = find_leaks(reading.subject, split, reading.facts, drawn=drawn)
-    if reading.facts is not None:
+    if isinstance(reading.facts, FileFacts):
         found += file_oddities(reading.subject, reading.facts)
+    elif reading.facts is not None:
+        found += sound_oddities(reading.subject, reading.facts)
     if reading.source.kind == "text":
         found += text_oddities(reading.subject)
     return found + mask_oddities(reading.subject) + find_oddities(reading.subject, split)
@@ -217,8 +224,9 @@ def encoded_data(
     if beside is not None:
         assert source.beside is not None
         columns = beside.encode(source.beside).values
-    prepare, transform = build_prepare(config.data.prepare), build_transform(config.data.transform)
-    samples = _prepared(_named_by(encoding, source), prepare, config, console)
+    prepare = build_prepare(config.data.prepare, sound_rate(source))
+    transform = build_transform(config.data.transform, prepare.rate)
+    samples = _prepared(named_by(encoding, source), prepare, config, console)
     masks = None
     if source.masks is not None:
         masks = prepare_masks(source, samples, prepare, config.data.cache, config.cache_folder, console)
@@ -231,16 +239,10 @@ def encoded_data(
             mean, std = of_columns.mean(axis=0).tolist(), of_columns.std(axis=0).tolist()
             statistics = replace(statistics, beside_mean=tuple(mean), beside_std=tuple(std))
     shape = transform.shape(samples.shape)
-    normalizer = build_normalizer(config.data, statistics, shape, source.kind, cardinalities(encoding))
+    codes = cardinalities(encoding)
+    normalizer = build_normalizer(config.data, statistics, shape, source.kind, codes, prepare.rate)
     parts = source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks
     return Data(*parts, unseen=unseen, texts=texts)
-
-
-def _named_by(encoding: Encoding | None, source: Source) -> Source:
-    """The source with a digest by which its encoded samples may be kept."""
-    if encoding is None:
-        return source
-    return replace(source, digest=encoding.digest() + source.digest)
 
 
 def _prepared(source: Source, prepare: Prepare, config: ExperimentConfig, console: Console) -> Samples:

@@ -80,6 +80,13 @@ def columns_of_run(run: Run, features: Sequence[str]) -> dict[str, Any]:
     return {"features": list(types), "types": dict(types)}
 
 
+def named_by(encoding: Encoding | None, source: Source) -> Source:
+    """The source with a digest by which its encoded samples may be kept."""
+    if encoding is None:
+        return source
+    return replace(source, digest=encoding.digest() + source.digest)
+
+
 def cardinalities(encoding: Encoding | None) -> tuple[int, ...]:
     """Of each encoded column, its number of codes, 0 where it is a number; empty without columns."""
     return tuple(encoding.model_facts.get("cardinalities", ())) if encoding is not None else ()

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from epochal.config.grid import combinations
 from epochal.console import Console
 from epochal.data.check.reading import Reading
+from epochal.data.prepare import first_rate
+from epochal.data.sounds import sound_rate
 from epochal.data.split import Split
 from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in
@@ -67,7 +69,9 @@ def plan(
                 loaded, text = read_experiment(config, chosen)
                 with located(text):
                     reading, split = reader.read(loaded)
-                identity = id_of_splits(fill_in(loaded, reading.source.kind), reading.source, [split])
+                source = reading.source
+                filled = fill_in(loaded, source.kind, sound=sound_rate(source) is not None)
+                identity = id_of_splits(filled, source, [split])
             except RequestError as error:
                 problems.update(dict.fromkeys(error.problems))
                 continue
@@ -105,7 +109,8 @@ class _Reader:
         plain = config.to_plain()
         data = plain["data"]
         read = ("source", "exclude", "checks", "classes", "target_range")
-        key = json.dumps([plain["task"], *(data[name] for name in read)])
+        rate = first_rate(config.data.prepare)
+        key = json.dumps([plain["task"], rate, *(data[name] for name in read)])
         if self.reading is None or key != self.key:
             self.reading = None  # the one before goes first
             self.splits.clear()

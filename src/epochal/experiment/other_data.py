@@ -8,6 +8,7 @@ import numpy as np
 
 from epochal.config.component import Component
 from epochal.console import Console, log
+from epochal.data.check.sound_reading import at_rate
 from epochal.data.sources import build_source
 from epochal.data.split import Split
 from epochal.errors import Problem, RequestError
@@ -44,7 +45,7 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
     facts = config.derived or {}
     if component.name == "table":
         arguments.pop("split", None)
-    if facts.get("image_files"):
+    if facts.get("image_files") or facts.get("rate"):
         arguments["channels"] = facts["channels"]
     elif component.name == "table" and "text" not in arguments:
         arguments |= columns_of_run(run, facts["features"])
@@ -52,6 +53,8 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
         arguments["classes"] = dict(zip(facts["names"], facts["mask_values"], strict=True))
     moved = Component.model_validate({"name": component.name, **arguments})
     source = build_source(moved, task_class(config.task).target)
+    if facts.get("rate"):
+        source = at_rate(source, facts["rate"], facts["channels"])
     source = with_names(source, tuple(facts["names"]), str(path))
     nothing = np.zeros(0, np.int64)
     split = Split(train=nothing, val=nothing, test=np.arange(len(source.manifest)), origin=str(path))

@@ -22,6 +22,7 @@ from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
 from epochal.plots.draw import image_grid
 from epochal.plots.gallery import draw_errors
+from epochal.plots.sounds import pictured
 from epochal.plots.style import to_rgb
 from epochal.run.durable import write_bytes
 from epochal.run.folder import RunFolder
@@ -116,13 +117,13 @@ class PicturesHook(Hook):
 
 
 def draw_split(folder: RunFolder, label: str, pool: Pool) -> None:
-    """Of images the gallery of errors."""
-    errors = folder.curve("errors", label)
-    if errors.exists() and pool.source.kind == "image":
+    """Of images and sounds the gallery of errors."""
+    errors, picture = folder.curve("errors", label), pictured(pool.source)
+    if errors.exists() and picture is not None:
         samples = pool.samples
         held = samples.array
 
         def read(row: int) -> Array:
-            return samples.read_keyed(row, pool.seed, 0) if held is None else held[row]
+            return picture(samples.read_keyed(row, pool.seed, 0) if held is None else held[row], pool.rate)
 
         draw_errors(pl.read_csv(errors, infer_schema_length=0), read, folder.plots / f"errors_{label}.png")

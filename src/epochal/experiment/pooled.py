@@ -16,6 +16,7 @@ from epochal.data.foreign import forked_generators
 from epochal.data.images import fitted
 from epochal.data.manifest import Array, Source
 from epochal.data.prepare import build_prepare
+from epochal.data.sounds import sound_rate
 from epochal.errors import DataError
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.doubts import warn_of_doubts
@@ -25,6 +26,7 @@ from epochal.experiment.texts import with_texts
 from epochal.plots.draw import draw_plots, read_curves
 from epochal.plots.folds import mean_roc, plot_mean_roc
 from epochal.plots.gallery import draw_errors
+from epochal.plots.sounds import pictured
 from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 from epochal.run.folder import RunFolder
@@ -122,19 +124,19 @@ def _thresholds(task: Task, decisions: Sequence[Decision]) -> dict[str, Any]:
 
 
 def _draw(folder: RunFolder, config: ExperimentConfig, folds: Sequence[Run], source: Source) -> None:
-    """The pooled curves, of images the gallery of errors, and the ROC curve of each fold."""
+    """The pooled curves, of images and sounds the gallery of errors, and the ROC curve of each fold."""
     draw_plots(folder.curves, folder.plots, folder.history, splits=(LABEL,))
-    errors = folder.curve("errors", LABEL)
+    errors, picture = folder.curve("errors", LABEL), pictured(source)
     if errors.exists() and source.masks is not None:
         draw_pooled_overlays(config, folder, folds, source, LABEL)
-    elif errors.exists() and source.kind == "image":
-        prepare = build_prepare(config.data.prepare)
+    elif errors.exists() and picture is not None:
+        prepare = build_prepare(config.data.prepare, sound_rate(source))
         read = fitted(source.read, prepare.target)
 
         def prepared(row: int) -> Array:
             with forked_generators() as seed:  # a Dataset of the user's may draw from them
                 seed(key_integer(config.seed, 0, row))
-                return prepare(read(row))
+                return picture(prepare(read(row)), prepare.rate)
 
         path = folder.plots / f"errors_{LABEL}.png"
         draw_errors(pl.read_csv(errors, infer_schema_length=0), prepared, path)

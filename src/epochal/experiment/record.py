@@ -6,6 +6,7 @@ from typing import Any
 
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Source
+from epochal.data.sounds import sound_rate
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.identity import own_files, split_digest
 
@@ -13,14 +14,15 @@ from epochal.experiment.identity import own_files, split_digest
 def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
     """The section ``derived`` of a run's config.yaml: what was found out, not asked for."""
     data = experiment.data
-    image = data.source.kind == "image"
+    image, rate = data.source.kind == "image", sound_rate(data.source)
     return {
         "kind": data.source.kind,
         "names": list(experiment.task.names),
         "input_shape": list(data.samples.shape),
         "model_shape": list(data.input_shape),
-        "channels": int(_raw_channels(experiment)) if image else None,
+        "channels": int(_raw_channels(experiment)) if image or rate else None,
         "image_files": isinstance(data.source.read, ImageFiles),
+        "rate": rate,
         "features": list(data.source.features),
         "mask_values": _mask_values(data.source),
         "codes": list(data.codes),

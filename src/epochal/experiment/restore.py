@@ -89,12 +89,13 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
             model(torch.zeros(1, *model_shape))
     check_fit(weights, model)
     model.load_state_dict(weights)
-    prepare = build_prepare(config.data.prepare)
+    prepare = build_prepare(config.data.prepare, facts.get("rate"))
+    codes = cardinalities(encoding)
     return Predictor(
         model=compute.lay_out(model, model_shape),
         task=task,
         prepare=prepare,
-        normalizer=build_normalizer(config.data, statistics, model_shape, kind, cardinalities(encoding)).to(
+        normalizer=build_normalizer(config.data, statistics, model_shape, kind, codes, prepare.rate).to(
             compute.device
         ),
         device=compute.device,
@@ -105,6 +106,7 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
         channels=facts["channels"],
         features=tuple(facts["features"]),
         target=prepare.target if facts.get("image_files") and task.target != "mask" else None,
+        rate=facts.get("rate"),
         encoding=encoding,
         beside=beside,
         decision=read_decision(run.folder),

@@ -44,6 +44,7 @@ class Predictor:
     features: names of the columns that it takes. channels_last: the layout of its batches of images.
     decision: the temperature that outputs are divided by, and the thresholds of predictions.
     target: the resize that image files were decoded for in training; None where nothing was so decoded.
+    rate: samples a second, to which sound files are resampled; None where it takes no sounds.
     encoding, beside: how samples, and columns that are a second input, become numbers.
     """
 
@@ -59,6 +60,7 @@ class Predictor:
     channels: int | None
     features: tuple[str, ...]
     target: Target | None = None
+    rate: int | None = None
     encoding: Encoding | None = None
     beside: Encoding | None = None
     decision: Decision = field(default_factory=Decision)

@@ -64,10 +64,23 @@ def _data_facts(record: Record) -> list[tuple[str, str]]:
         ("encoded", component(settings.get("encode"))),
         ("augmented", component(settings.get("augment"))),
         ("normalised", component(settings.get("normalize"))),
+        ("transformed", component(settings.get("transform")) if settings.get("transform") else ""),
         ("shape of a sample", shape),
+        *_durations(record),
         ("excluded", component(settings.get("exclude")) if settings.get("exclude") else ""),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _durations(record: Record) -> list[tuple[str, str]]:
+    """How long sounds are, and their rate, of each split."""
+    found = []
+    for name, split in (record.inspection.get("splits") or {}).items():
+        if split.get("seconds"):
+            low, middle, high = split["seconds"]
+            rates = ", ".join(f"{count:,} at {int(rate):,}/s" for rate, count in split["rates"].items())
+            found.append((f"sounds of {name}", f"{low:.3g} to {high:.3g} s, median {middle:.3g} s; {rates}"))
+    return found
 
 
 def configuration(record: Record) -> dict[str, Any]:

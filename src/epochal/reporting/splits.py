@@ -47,7 +47,7 @@ def side_by_side(record: Record) -> dict[str, Any] | None:
         if name not in (record.derived.get("codes") or ())  # of categories, which have no mean
     ]
     found = {
-        "kind": "channel" if record.derived.get("kind") == "image" else "column",
+        "kind": "channel" if record.derived.get("kind") in ("image", "series") else "column",
         "inputs": rows[:_MOST_INPUTS],
         "left_out": max(0, len(rows) - _MOST_INPUTS),
         "targets": _targets(seen),
@@ -67,7 +67,8 @@ def _input_names(record: Record, count: int) -> Sequence[str]:
     if record.derived.get("kind") == "image":
         return _COLOURS.get(count, [f"channel {place + 1}" for place in range(count)])
     features: list[str] = record.derived.get("features") or []
-    return features if len(features) == count else [f"column {place + 1}" for place in range(count)]
+    word = "channel" if record.derived.get("kind") == "series" else "column"
+    return features if len(features) == count else [f"{word} {place + 1}" for place in range(count)]
 
 
 def _mean_and_spread(statistics: Json | None, place: int) -> tuple[float, float] | None:

@@ -15,7 +15,13 @@ MAIN_SCORES = (
 )  # fmt: skip
 _CARDS = 4
 _TONES = {"finished": "good", "running": "busy", "unfinished": "warn", "interrupted": "warn"}
-_THINGS = {"image": "images", "vector": "rows of a table", "tensor": "samples"}
+_THINGS = {
+    "image": "images",
+    "vector": "rows of a table",
+    "tensor": "samples",
+    "series": "series",
+    "text": "texts",
+}
 
 
 def main_scores(overall: Json, most: int = _CARDS) -> list[str]:

@@ -19,11 +19,13 @@ from epochal.data.column_facts import ColumnFacts, describe_columns
 from epochal.data.folds import FOLDS
 from epochal.data.masks.coding import palette
 from epochal.data.masks.read import painted
+from epochal.data.sounds import sound_rate
 from epochal.data.statistics import Statistics
 from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
 from epochal.plots.samples import Row, plot_offending, plot_samples
+from epochal.plots.sounds import pictured
 from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
 
@@ -98,7 +100,7 @@ def inspect(
 ) -> Inspection:
     """Read, check, split and prepare the data of a configuration, and describe it.
 
-    output: a folder for inspect.json, drop.csv, splits.csv and, of images, samples_<split>.png and
+    output: a folder for inspect.json, drop.csv, splits.csv and, of images and sounds, samples_<split>.png and
         offending.png, of texts, texts.csv. Without it nothing is written.
     What single samples or leaks are wrong is in the result; ConfigError and DataError are raised where so
     much is wrong that there is nothing to describe.
@@ -159,7 +161,7 @@ def _write(found: Inspection, data: Data, folder: Path) -> None:
     write_text(folder / "splits.csv", side_by_side(found).write_csv())
     if data.texts is not None:
         write_text(folder / "texts.csv", _texts(data).write_csv())
-    if data.source.kind != "image":
+    if pictured(data.source) is None:
         return
     for split in data.split.names():
         save(
@@ -227,6 +229,10 @@ def _numbers(summary: SplitSummary, found: Inspection) -> Iterator[tuple[tuple[s
     for word, size in zip(("smallest", "median", "largest"), summary.image_sizes or (), strict=False):
         yield (f"{word} image", "height"), size[0]
         yield (f"{word} image", "width"), size[1]
+    for word, seconds in zip(("shortest", "median", "longest"), summary.seconds or (), strict=False):
+        yield (f"{word} sound", "seconds"), seconds
+    for rate, count in (summary.rates or {}).items():
+        yield ("sounds of rate", rate), count
     inputs = summary.inputs or {}
     names = input_names(found) if inputs else ()
     for what, statistic in (("mean", "mean"), ("sd", "std"), ("minimum", "minimum"), ("maximum", "maximum")):
@@ -261,8 +267,10 @@ def _pictures(data: Data, rows: np.ndarray[Any, Any]) -> list[np.ndarray[Any, An
 
 
 def _picture(data: Data, row: int) -> np.ndarray[Any, Any]:
-    """A prepared sample, under the colours of its mask where it has one."""
-    image = data.samples.read(row)
+    """A picture of a prepared sample, under the colours of its mask where it has one."""
+    picture = pictured(data.source)
+    assert picture is not None
+    image = picture(data.samples.read(row), data.prepare.rate)
     if data.masks is None:
         return image
     return painted(image, data.masks[row], palette(data.source.manifest.names))
@@ -280,7 +288,9 @@ def _offending(data: Data, found: Inspection) -> Iterator[Row]:
 
 
 def _raw(data: Data, row: int) -> np.ndarray[Any, Any] | None:
+    picture = pictured(data.source)
+    assert picture is not None
     try:
-        return data.source.read(row)
+        return picture(data.source.read(row), sound_rate(data.source))
     except DataError:  # broken since it was looked at
         return None

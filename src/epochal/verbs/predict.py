@@ -53,11 +53,13 @@ def predict(
     Of a cross-validation they are the mean of the folds' probabilities, each with its fold's temperature,
     decided by the mean of the folds' thresholds where they have such.
 
-    inputs: files or folders (images, texts, .npy, .npz, tables), or an array of raw samples [N, ...], laid
-    out and typed as an array file of the source ``arrays``; or rows of a table by the names of their columns,
-    in any order: a DataFrame of polars or pandas, a dict of columns, a list of dicts. texts: in the place of
-    inputs, texts themselves for a model that reads text; strings in ``inputs`` are always paths. output: a
-    .csv, .parquet or .jsonl file to write the table to. model: as ``epochal.load`` takes it. Of segmentation
+    inputs: files or folders (images, sounds, texts, .npy, .npz, tables), or an array of raw samples [N, ...],
+    laid out and typed as an array file of the source ``arrays``; of sounds [N, T] or [N, C, T], at the rate
+    of the run's files, or that of ``resample`` where ``data.prepare`` begins with it; or rows of a table by
+    the names of their columns, in any order: a DataFrame of polars or pandas, a dict of columns, a list of
+    dicts. texts: in the place of inputs, texts themselves for a model that reads text; strings in
+    ``inputs`` are always paths. output: a .csv, .parquet or .jsonl file to write the table to. model: as
+    ``epochal.load`` takes it. Of segmentation
     ``output`` is a folder, of the masks (for each image a PNG with a palette, as large as it) and of
     predictions.csv; or such a table, beside which the masks stand.
 
@@ -140,7 +142,13 @@ def _open(inputs: Any, predictor: Predictor) -> Inputs:
     if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
         paths, target = [str(entry) for entry in inputs], predictor.target
         return open_inputs(
-            paths, predictor.kind, predictor.channels, predictor.features, target, predictor.encoding
+            paths,
+            predictor.kind,
+            predictor.channels,
+            predictor.features,
+            target,
+            predictor.encoding,
+            predictor.rate,
         )
     if predictor.kind == "vector" and is_rows(inputs):
         return rows_as_inputs(inputs, predictor.features, predictor.encoding)

@@ -12,10 +12,12 @@ import polars as pl
 
 from epochal.console import Console
 from epochal.data.manifest import Array, Manifest, Source
+from epochal.data.sounds import sound_rate
 from epochal.errors import EpochalError, Problem, RequestError
 from epochal.experiment.comparison import compare_runs
 from epochal.experiment.data import read_data
 from epochal.experiment.restore import load_run_config
+from epochal.plots.sounds import pictured
 from epochal.reporting.page import comparison_page, run_page
 from epochal.reporting.pdf import print_pdf, require_browser
 from epochal.reporting.pictures import Pictures
@@ -86,7 +88,7 @@ def _comparison(path: Path) -> dict[str, Any]:
 
 def _pictures(record: Record) -> Pictures:
     """Samples to show, read anew from the data; none where that is no longer what the run had."""
-    if record.derived.get("kind") != "image":
+    if record.derived.get("kind") != "image" and not record.derived.get("rate"):
         return Pictures()
     try:
         # without what the run left out: its rows are numbered so
@@ -128,10 +130,12 @@ def _rows_of_classes(run: Run, manifest: Manifest) -> list[tuple[str, Sequence[i
 
 def _read(source: Source, rows: Sequence[int]) -> list[Array]:
     """The samples that can be read; a broken one, as the checks find them, is left out."""
+    picture = pictured(source)
+    assert picture is not None
     samples: list[Array] = []
     for row in rows[:_EACH]:
         try:
-            samples.append(source.read(row))
+            samples.append(picture(source.read(row), sound_rate(source)))
         except EpochalError:
             continue
     return samples

@@ -41,13 +41,18 @@ AUGMENT = Registry(
         "contrast": f"{_HERE}.color:Contrast",
         "cutmix": f"{_HERE}.mix:Cutmix",
         "erasing": f"{_HERE}.corruption:Erasing",
+        "gain": f"{_HERE}.sound:Gain",
         "gaussian_noise": f"{_HERE}.corruption:GaussianNoise",
         "horizontal_flip": f"{_HERE}.geometry:HorizontalFlip",
         "mixup": f"{_HERE}.mix:Mixup",
+        "noise": f"{_HERE}.sound:Noise",
+        "polarity": f"{_HERE}.sound:Polarity",
         "random_crop": f"{_HERE}.crop:RandomCrop",
         "random_resized_crop": f"{_HERE}.crop:RandomResizedCrop",
         "rotation": f"{_HERE}.geometry:Rotation",
         "shear": f"{_HERE}.geometry:Shear",
+        "spec_augment": f"{_HERE}.sound:SpecAugment",
+        "time_shift": f"{_HERE}.sound:TimeShift",
         "token_dropout": f"{_HERE}.text:TokenDropout",
         "translation": f"{_HERE}.geometry:Translation",
         "vertical_flip": f"{_HERE}.geometry:VerticalFlip",
@@ -62,6 +67,7 @@ SUPPLIED = ("classes", "unknown")
 
 _ANY_SHAPE = {"gaussian_noise", "mixup"}
 _TEXT = {"token_dropout"}
+_SERIES = {"gain", "noise", "polarity", "spec_augment", "time_shift"}
 _OURS_INSTEAD = {"MixUp": "mixup", "CutMix": "cutmix"}  # torchvision's work on batches with their labels
 
 
@@ -75,15 +81,19 @@ class Augment:
 
     steps: tuple[Augmentation, ...] = ()
 
-    def __call__(self, batch: Batch, seed: int, epoch: int) -> Batch:
+    def __call__(self, batch: Batch, seed: int, epoch: int, *, normalized: bool = False) -> Batch:
         """The batch augmented; without steps, the batch itself. May write into its inputs.
 
+        normalized: run the steps that say they come after normalisation, by an attribute of this name, and
+        no others; else the others.
         Image bytes stay bytes up to the first step that needs numbers, where they become float32 in [0, 1]:
         the results are those of converting first, in a quarter of the memory. Only random_resized_crop
         rounds to whole bytes.
         """
         draws = Draws(seed, epoch, batch.samples)
         for stream, step in self._passes:
+            if getattr(step, "normalized", False) != normalized:
+                continue
             if batch.inputs.dtype == torch.uint8 and not getattr(step, "takes_bytes", False):
                 batch = replace(batch, inputs=to_float(batch.inputs))
             batch = step(batch, draws.of(stream))
@@ -132,7 +142,7 @@ def build_augment(
     classes: their number where targets are class indices, else None. unknown: of texts, the id of tokens that
     have none. masks: targets are masks. codes: features that are codes of categories, between which there is
     nothing. Raises ConfigError with all that is wrong with the components, and DataError where one of them is
-    for images and the inputs are not.
+    for inputs of another kind.
     """
     found = [problem for component in components for _, problem in check_step(component)]
     if codes:
@@ -158,10 +168,12 @@ def build_augment(
 def _build(component: Component, kind: str, classes: int | None, unknown: int | None) -> Augmentation:
     name, found = component.name, AUGMENT.resolve(component.name)
     ours, theirs = name in AUGMENT.names, is_torchvision(found)
-    fitting = _TEXT if kind == "text" else _ANY_SHAPE
-    if (name in _TEXT and kind != "text") or (kind != "image" and (theirs or (ours and name not in fitting))):
-        used = "text" if name in _TEXT else "numbers" if name in _ANY_SHAPE else "images"
-        of_kind = "text" if kind == "text" else "inputs of any shape"
+    fitting = {"text": _TEXT, "series": _ANY_SHAPE | _SERIES}.get(kind, _ANY_SHAPE)
+    misused = (name in _TEXT and kind != "text") or (name in _SERIES and kind != "series")
+    if misused or (kind != "image" and (theirs or (ours and name not in fitting))):
+        special = "text" if name in _TEXT else "sounds and series" if name in _SERIES else ""
+        used = special or ("numbers" if name in _ANY_SHAPE else "images")
+        of_kind = kind if kind in ("text", "series") else "inputs of any shape"
         mend = f"leave it out; for {of_kind} there are {', '.join(sorted(fitting))} and your own"
         raise DataError(Problem(f"{name} is for {used}; the inputs are of kind '{kind}'", mend=mend))
     step = construct(found, component, classes=classes, unknown=unknown)

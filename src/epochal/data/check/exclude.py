@@ -13,6 +13,7 @@ import polars as pl
 from epochal.console import log
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source
+from epochal.data.sounds import SoundFiles
 from epochal.data.tables import read_table, texts
 from epochal.data.texts import TextFiles
 from epochal.errors import DataError, Problem
@@ -79,6 +80,6 @@ def subset(source: Source, rows: Array) -> Source:
 
 
 def _read_of(read: Callable[[int], Array], rows: Array) -> Callable[[int], Array]:
-    if isinstance(read, ImageFiles | TextFiles):
+    if isinstance(read, ImageFiles | SoundFiles | TextFiles):
         return replace(read, paths=[read.paths[row] for row in rows])
     return lambda row: read(int(rows[row]))

@@ -11,11 +11,13 @@ import polars as pl
 from epochal.data.check.columns import column_values
 from epochal.data.check.files import FileFacts
 from epochal.data.check.findings import Finding, Severity, Subject
+from epochal.data.check.sounds import SoundFacts
 from epochal.data.check.texts import folded, texts_of
 from epochal.data.check.twins import Twins, alike, equal_digests, equal_rows, joined
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array
 from epochal.data.problems import counted
+from epochal.data.sounds import SoundFiles
 from epochal.data.split import Split
 from epochal.data.texts import TextFiles
 
@@ -34,15 +36,20 @@ def placed(split: Split, count: int) -> Array:
     return places
 
 
-def find_leaks(subject: Subject, split: Split, facts: FileFacts | None, *, drawn: bool) -> list[Finding]:
+def find_leaks(
+    subject: Subject, split: Split, facts: FileFacts | SoundFacts | None, *, drawn: bool
+) -> list[Finding]:
     """All that is in two splits at once.
 
-    facts: of image files, else None. drawn: the split is drawn at random, so that rows that are left out
-    change it: then every second copy is to go, wherever it is.
+    facts: of image or sound files, else None. drawn: the split is drawn at random, so that rows that are left
+    out change it: then every second copy is to go, wherever it is.
     """
     places = placed(split, len(subject.source.manifest))
     found = []
-    if facts is not None:
+    if isinstance(facts, SoundFacts):
+        found += _same_sounds(subject, places, facts, drawn)
+        found += _same_names(subject, places)
+    elif facts is not None:
         found += _same_pictures(subject, places, facts, drawn)
         found += _same_names(subject, places)
     elif subject.source.kind == "text":
@@ -76,6 +83,12 @@ def _cut_short(twins: Twins) -> Finding | None:
     )
     mend = "look whether they show anything"
     return Finding("search_cut", "warning", what, mend, twins.cut)
+
+
+def _same_sounds(subject: Subject, places: Array, facts: SoundFacts, drawn: bool) -> list[Finding]:
+    first = np.where(facts.silent, np.arange(len(places)), equal_digests(facts.digest))
+    found = _leak(subject, places, first, "same_sound", "the same sound", "error", drawn)
+    return [] if found is None else [found]
 
 
 def _same_samples(subject: Subject, places: Array, array: Array, drawn: bool) -> list[Finding]:
@@ -182,7 +195,7 @@ def _leak(
 
 
 def _name(subject: Subject, row: int) -> str:
-    files = isinstance(subject.source.read, ImageFiles | TextFiles)
+    files = isinstance(subject.source.read, ImageFiles | SoundFiles | TextFiles)
     return str(subject.source.manifest.filenames[row]) if files else subject.places[row]
 
 

@@ -16,6 +16,7 @@ from epochal.data.check.exclude import excluded_rows, subset
 from epochal.data.check.files import FileFacts, file_faults, scan_files
 from epochal.data.check.findings import Finding, Subject, problems_of
 from epochal.data.check.masks import mask_faults
+from epochal.data.check.sounds import SoundFacts
 from epochal.data.check.texts import usable_texts
 from epochal.data.column_types import NEARLY_NUMERIC, parse
 from epochal.data.config import DataConfig
@@ -23,6 +24,7 @@ from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source, TargetKind
 from epochal.data.problems import counted
 from epochal.data.remote import localized
+from epochal.data.sounds import SoundFiles
 from epochal.data.sources import open_source
 from epochal.data.sources.draft import Draft
 from epochal.data.tables import Table
@@ -34,13 +36,13 @@ class Reading:
     """A source, and what was found while it was read.
 
     subject: the samples that can be used and were not excluded. excluded: row of the whole source -> its
-    FILENAME, of those that were. facts: of image files, where they were looked at.
+    FILENAME, of those that were. facts: of image or sound files, where they were looked at.
     """
 
     subject: Subject
     findings: tuple[Finding, ...]
     excluded: dict[int, str]
-    facts: FileFacts | None = None
+    facts: FileFacts | SoundFacts | None = None
 
     @property
     def source(self) -> Source:
@@ -97,7 +99,7 @@ def _look_at_files(reading: Reading, cache: Path, console: Console, own_channels
     if faults:
         reading = reading.some(good, faults)
     reading = _without_bad_masks(reading)
-    assert reading.facts is not None
+    assert isinstance(reading.facts, FileFacts)
     if own_channels:
         kept = reading.source.read
         assert isinstance(kept, ImageFiles)
@@ -108,7 +110,8 @@ def _look_at_files(reading: Reading, cache: Path, console: Console, own_channels
 
 
 def _without_bad_masks(reading: Reading) -> Reading:
-    found = mask_faults(reading.subject, reading.facts)
+    facts = reading.facts if isinstance(reading.facts, FileFacts) else None
+    found = mask_faults(reading.subject, facts)
     bad = {row for finding in found for row in finding.rows}
     good = np.flatnonzero([row not in bad for row in reading.subject.origin.tolist()])
     if not len(good):
@@ -122,7 +125,10 @@ def _from_source(source: Source, exclude: str | None) -> Reading:
     if excluded:
         source = subset(source, origin)
     read = source.read
-    places = read.paths if isinstance(read, ImageFiles) else [f"row {row}" for row in origin.tolist()]
+    if isinstance(read, ImageFiles | SoundFiles):
+        places = read.paths
+    else:
+        places = [f"row {row}" for row in origin.tolist()]
     return Reading(Subject(source, origin, places), (), excluded)
 
 

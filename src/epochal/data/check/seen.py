@@ -10,21 +10,27 @@ import polars as pl
 from epochal.console import Console
 from epochal.data.check.files import scan_files
 from epochal.data.check.leaks import is_varied
+from epochal.data.check.sounds import scan_sounds
 from epochal.data.check.twins import equal_digests, equal_rows
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source
+from epochal.data.sounds import SoundFiles
 
 
 def seen_in(source: Source, known: Source, rows: Array, cache: Path, console: Console) -> Array:
     """int64 [N]: for each sample of a source, the first of these rows of another that it equals, or -1.
 
-    Files are equal by their bytes, samples in memory by their values; measurements and texts only where
-    their target is the same too, and where they vary so much that two are hardly equal by chance. cache: as
-    ``scan_files`` takes it. Both sources number their targets alike.
+    Images are equal by their bytes, sounds by what is heard, samples in memory by their values;
+    measurements and texts only where their target is the same too, and where they vary so much that two are
+    hardly equal by chance. cache: as ``scan_files`` takes it. Both sources number their targets alike.
     """
     if isinstance(source.read, ImageFiles) and isinstance(known.read, ImageFiles):
         old = scan_files(known.read.paths, cache, console).digest[rows]
         new = scan_files(source.read.paths, cache, console).digest
+        return _known(equal_digests(np.concatenate([old, new])), rows)
+    if isinstance(source.read, SoundFiles) and isinstance(known.read, SoundFiles):
+        old = scan_sounds(known.read.paths, cache, console).digest[rows]
+        new = scan_sounds(source.read.paths, cache, console).digest
         return _known(equal_digests(np.concatenate([old, new])), rows)
     nothing = np.full(len(source.manifest), -1)
     if source.frame is not None and known.frame is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from epochal.data.check.files import FileFacts
+from epochal.data.check.sounds import SoundFacts
 from epochal.data.check.texts import TextFacts
 from epochal.data.manifest import Array, Manifest
 from epochal.data.statistics import Statistics
@@ -22,7 +24,8 @@ class SplitSummary:
     among the pixels of masks, before they are prepared. target_*: of each target column. groups: how many,
     or None. inputs: mean, std, minimum and maximum of each channel or feature. image_sizes: the smallest,
     median and largest height and width of image files, ``[[h, w], [h, w], [h, w]]``, in pixels. texts: of
-    texts, as ``TextFacts.summary`` has it.
+    texts, as ``TextFacts.summary`` has it. seconds: the shortest, median and longest of sound files. rates:
+    of sound files, samples a second as text -> how many have it.
     """
 
     samples: int
@@ -34,6 +37,8 @@ class SplitSummary:
     image_sizes: list[list[int]] | None = None
     pixels: dict[str, float] | None = None
     texts: dict[str, float] | None = None
+    seconds: list[float] | None = None
+    rates: dict[str, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without what does not apply."""
@@ -44,7 +49,7 @@ def summarise(
     manifest: Manifest,
     rows: Array,
     statistics: Statistics | None = None,
-    facts: FileFacts | None = None,
+    facts: FileFacts | SoundFacts | None = None,
     texts: TextFacts | None = None,
 ) -> SplitSummary:
     """The summary of these rows; statistics: of their prepared samples. facts, texts: of all samples."""
@@ -73,10 +78,18 @@ def summarise(
         target_std=dict(zip(manifest.names, std, strict=False)),
         groups=None if manifest.groups is None else manifest.groups.gather(rows).n_unique(),
         inputs=inputs,
-        image_sizes=None if facts is None or not len(rows) else _sizes(facts.size[rows]),
+        image_sizes=_sizes(facts.size[rows]) if isinstance(facts, FileFacts) and len(rows) else None,
         pixels=shares,
         texts=None if texts is None or not len(rows) else texts.summary(rows),
+        **_durations(facts[rows]) if isinstance(facts, SoundFacts) and len(rows) else {},
     )
+
+
+def _durations(facts: SoundFacts) -> dict[str, Any]:
+    seconds = facts.seconds
+    picks = (seconds.min(), np.median(seconds), seconds.max())
+    rates = {str(rate): count for rate, count in sorted(Counter(facts.rate.tolist()).items())}
+    return {"seconds": [round(float(pick), 3) for pick in picks], "rates": rates}
 
 
 def _sizes(sizes: Array) -> list[list[int]]:

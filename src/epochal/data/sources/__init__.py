@@ -27,6 +27,7 @@ SOURCES = Registry(
         "idx": f"{_HERE}.idx:idx",
         "movie_reviews": f"{_HERE}.movie_reviews:movie_reviews",
         "shards": f"{_HERE}.shards:shards",
+        "spoken_prompts": f"{_HERE}.spoken_prompts:spoken_prompts",
         "table": f"{_HERE}.table:table",
         "text_folder": f"{_HERE}.text_folder:text_folder",
         "tissue": f"{_HERE}.tissue:tissue",

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from epochal.data.images import Channels, ImageFiles, common_channels, is_image, visible_files
+from epochal.data.images import Channels, visible_files
 from epochal.data.manifest import Array, Manifest, Source, TargetKind
 from epochal.data.masks.read import MaskOptions
 from epochal.data.problems import missing_path, raise_problems
-from epochal.data.sources.digest import digest_files
 from epochal.data.sources.draft import Draft, RowProblems
+from epochal.data.sources.files import medium_of, source_of_files
 from epochal.data.sources.mask_tree import mask_tree
 from epochal.data.sources.targets import expect_kind, no_targets
 from epochal.data.tables import SPLIT_WORDS
@@ -63,17 +63,18 @@ def folder(
     ignore_index: int | list[int] | None = None,
     target_kind: TargetKind,
 ) -> Draft:
-    """Images under ``root``, whose first subfolder names the class; folders below it are free.
+    """Images or sounds under ``root``, whose first subfolder names the class; folders below it are free.
 
     Where all subfolders are called train, val (valid, validation) or test and hold folders themselves,
     they are splits, and the classes come one level below. Hidden files and files of other kinds are
-    left out. channels: ``auto`` is 1 where every file is gray, else 3.
+    left out; of images and sounds, those that there are fewer of. channels: ``auto`` is 1 where every image
+    is gray, else 3; of sounds, what all files have, or 1 where they differ.
     Where the task needs no targets, subfolders name nothing but the splits.
 
     For segmentation: the folders ``images`` and ``masks`` of ``root`` hold images and, by the same names,
     masks. classes: names of the values 0, 1, ... or names with their values; colors: names with red, green
     and blue; ignore_index: the value, or colour, of pixels to leave out (255 where ``classes`` are given).
-    Raises DataError where the folder is missing or empty; a class without an image is told by the draft.
+    Raises DataError where the folder is missing or empty; a class without a file is told by the draft.
     """
     mend = "use the source table, whose columns hold any kind of target"
     if target_kind != "mask":
@@ -82,11 +83,14 @@ def folder(
     if target_kind == "mask":
         return mask_tree(base, images, masks, MaskOptions(classes, colors, ignore_index), channels)
 
-    def source_of(paths: list[str], manifest: Manifest) -> Source:
-        read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-        return Source(manifest, kind="image", read=read, digest=digest_files(manifest, paths))
+    medium = medium_of(visible_files(base))
 
-    return class_tree(base, Sort("image", "folder", is_image, source_of), labelled=target_kind != "none")
+    def source_of(paths: list[str], manifest: Manifest) -> Source:
+        return source_of_files(manifest, paths, medium, channels)
+
+    return class_tree(
+        base, Sort(medium.noun, "folder", medium.has, source_of), labelled=target_kind != "none"
+    )
 
 
 def existing_folder(root: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""A table with one row a sample: image files, texts or columns of any kind, and targets of any kind."""
+"""A table with one row a sample: image or sound files, texts or columns, and targets of any kind."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 
 from epochal.data.columns import Chosen, choose_columns
-from epochal.data.images import Channels, ImageFiles, common_channels
+from epochal.data.images import Channels
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.masks.read import MaskOptions, mask_files
 from epochal.data.problems import raise_problems
 from epochal.data.sources.column_samples import column_samples
-from epochal.data.sources.digest import digest_files
 from epochal.data.sources.draft import Draft, RowProblems
-from epochal.data.sources.listed_files import image_paths, mask_paths
+from epochal.data.sources.files import medium_of, source_of_files
+from epochal.data.sources.listed_files import file_paths, mask_paths
 from epochal.data.sources.targets import class_targets, no_targets, sort_names
 from epochal.data.sources.text_folder import held_texts
 from epochal.data.tables import (
@@ -53,9 +53,9 @@ def table(
 ) -> Draft:
     """A CSV, Parquet, JSON or Excel file, one row a sample.
 
-    file: the column of image paths below ``root`` (by default the table's folder). text: the column of
-        texts, by which samples are texts. Without both a sample is the vector of ``features``, by default
-        every column that has no other part and can be used.
+    file: the column of paths of images or sounds below ``root`` (by default the table's folder). text: the
+        column of texts, by which samples are texts. Without both a sample is the vector of ``features``, by
+        default every column that has no other part and can be used.
     types: of columns, ``number``, ``boolean``, ``date``, ``category`` or ``ignore``; inferred where it is not
         said. Where all are numbers and none is missing they are the vector; else the source has a frame.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
@@ -146,16 +146,15 @@ def _source(
     else:
         values, names = _targets(rows, columns.target, target_kind, problems)
     if columns.file is not None:
-        filenames, paths = image_paths(rows, columns.file, columns.root, problems)
+        filenames, paths = file_paths(rows, columns.file, columns.root, problems)
         raise_problems(problems)
         if target_kind == "mask":
             masks = mask_files(drawn, columns.options)
             values, names = masks.counts, masks.coding.names
         named = pl.Series("FILENAME", filenames)
         manifest = Manifest(named, values, target_kind, names, groups, splits, rows.frame)
-        read = ImageFiles(paths, common_channels(paths) if channels == "auto" else channels)
-        digest = digest_files(manifest, [*paths, *(drawn if masks is not None else ())])
-        return Source(manifest, "image", read, digest, masks=masks)
+        drawings = drawn if masks is not None else ()
+        return source_of_files(manifest, paths, medium_of(paths), channels, masks, drawings)
     if columns.text is not None:
         raise_problems(problems)
         beside = rows.frame.drop(columns.text)
@@ -181,7 +180,7 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
         _targets(rows, columns.target, kind, found["bad_target"])
     if columns.file is not None:
         of_files: list[Problem] = []
-        image_paths(rows, columns.file, columns.root, of_files)
+        file_paths(rows, columns.file, columns.root, of_files)
         for problem in of_files:
             found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
     elif columns.text is None:
