@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MODULES := src tests benchmarks
+MODULES := src tests benchmarks docs/figures.py
 
-.PHONY: help demo install test test-slow test-crash bench lint format clean
+.PHONY: help demo install test test-slow test-crash bench docs-figures lint format clean
 
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, torch.compile"
 	@echo "make test-crash the proof that nothing is lost: kills, power cuts, full disks; a quarter of an hour"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
+	@echo "make docs-figures  the pictures of the README, from the recipes"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make format     ruff format and its automatic mends"
 	@echo "make clean      remove the environment and what tools leave behind; runs/ stays"
@@ -52,6 +53,9 @@ bench: install
 	$(BIN)/python -m benchmarks.checkpointing
 	$(BIN)/python -m benchmarks.manifest
 	$(BIN)/python -m benchmarks.scaling
+
+docs-figures: install
+	$(BIN)/python docs/figures.py
 
 lint: install
 	$(BIN)/ruff check $(MODULES)
