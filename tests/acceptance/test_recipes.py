@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import epochal
+from epochal.config.component import Component
+from epochal.data.manifest import Array
+from epochal.data.sources import build_source
 from epochal.data.sources.movie_reviews import movie_reviews
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -124,3 +128,37 @@ def test_gan_fashion_learns(here: Path) -> None:
 def test_spoken_prompts(here: Path) -> None:
     run = epochal.train("spoken_prompts", *PLAIN, quiet=True)
     assert run.metrics["test/accuracy"] >= 0.95
+
+
+def test_glucose_is_ahead_of_the_naive_forecast(here: Path) -> None:
+    run = epochal.train("glucose", *PLAIN, quiet=True)
+    baselines = json.loads(run.folder.scores("test").read_text())["baselines"]
+    assert baselines["last value"]["skill"] >= 0.28
+
+
+@pytest.mark.skipif(find_spec("aeon") is None, reason="needs the package aeon: pip install --no-deps aeon")
+def test_motions_is_on_a_level_with_dynamic_time_warping(here: Path) -> None:
+    run = epochal.train("motions", *PLAIN, quiet=True)
+    source = build_source(Component.model_validate({"name": "ucr", "dataset": "BasicMotions"}), "class")
+    split = pl.read_csv(run.folder.split)
+    train, test = (split.filter(SPLIT=part)["INDEX"].to_numpy() for part in ("train", "test"))
+    assert source.array is not None
+    nearest = warped_distances(source.array[test], source.array[train], width=10).argmin(axis=1)
+    baseline = float((source.manifest.targets[train][nearest] == source.manifest.targets[test]).mean())
+    assert baseline >= 0.95  # 0.975 of all 40 that come to train
+    assert run.metrics["test/accuracy"] >= baseline - 0.025  # one of the 40 of test
+
+
+def warped_distances(tests: Array, trains: Array, width: int) -> Array:
+    """Dynamic time warping (Sakoe & Chiba 1978) within a band: [M, C, T], [N, C, T] -> [M, N]."""
+    steps = tests.shape[2]
+    before = np.full((len(tests), len(trains), steps + 1), np.inf)
+    before[:, :, 0] = 0
+    for row in range(steps):
+        costs = ((tests[:, None, :, row, None] - trains[None]) ** 2).sum(axis=2)
+        after = np.full_like(before, np.inf)
+        for column in range(max(0, row - width), min(steps, row + width + 1)):
+            best = np.minimum(np.minimum(before[:, :, column], before[:, :, column + 1]), after[:, :, column])
+            after[:, :, column + 1] = costs[:, :, column] + best
+        before = after
+    return before[:, :, steps]
