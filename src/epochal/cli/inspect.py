@@ -65,6 +65,8 @@ def _print(found: Inspection) -> None:
     console.print(
         f"[bold]{found.name}[/bold]: {found.samples} samples, {found.kind} {shape} {found.dtype}{groups}"
     )
+    for note in found.notes:
+        console.print(note, markup=False, soft_wrap=True)
     console.print(f"split: {found.split_origin}\n", markup=False)
     console.print(_counts(found))
     if any(column.type not in ("", "number") or column.missing or column.why for column in found.columns):

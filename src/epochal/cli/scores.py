@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
     """The scores of splits side by side, one a line; beside the last of them its 95 % interval.
 
-    Below them the calibration, the thresholds with what the scores are without them, and of the last split
-    its subgroups.
+    Below them the calibration, the thresholds with what the scores are without them, what forecasts without
+    learning score, and of the last split its subgroups.
     """
     found = {split: _read(run, split) for split in splits}
     found = {split: content for split, content in found.items() if content}
@@ -34,6 +34,7 @@ def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}{cells}{low_high}")
     print_threshold(found[last], last)
+    print_baselines(found[last])
     print_subgroups(found[last])
 
 
@@ -72,6 +73,13 @@ def print_subgroups(content: dict[str, Any]) -> None:
         gaps = content.get("gaps", {}).get(name, {})
         if gaps:
             click.echo(", ".join(f"{gap.replace('_', ' ')} gap {value:.4f}" for gap, value in gaps.items()))
+
+
+def print_baselines(content: dict[str, Any]) -> None:
+    """What the naive forecasts of a split score, and how much better the model is."""
+    for rule, scores in content.get("baselines", {}).items():
+        skill = f"; skill of the model {scores['skill']:.3f}" if "skill" in scores else ""
+        click.echo(f"forecast by the {rule}: mae {scores['mae']:.4f}, rmse {scores['rmse']:.4f}{skill}")
 
 
 def _read(run: Run, split: str) -> dict[str, Any]:

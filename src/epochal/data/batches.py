@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -45,7 +45,7 @@ def target_tensor(manifest: Manifest, masks: Array | None = None) -> Tensor:
 class Pool:
     """What the splits share: prepared samples, their targets, the normalisation, the device.
 
-    beside: normalised columns float32 [N, F] that are a second input; ``name`` is then the first one's.
+    others: normalised inputs beside the first one, by name, each [N, ...]; ``name`` is then the first one's.
     lengths: of texts, int64 [N]: tokens of each sample.
     rate: samples a second of prepared sounds.
     """
@@ -59,7 +59,7 @@ class Pool:
     workers: int
     channels_last: bool
     name: str = "inputs"
-    beside: Tensor | None = None
+    others: Mapping[str, Tensor] = field(default_factory=dict)
     lengths: Array | None = None
     rate: int | None = None
     buffers: Buffers = field(default_factory=Buffers, compare=False)
@@ -208,7 +208,7 @@ class Batches:
         pool = self.pool
         if pool.lengths is not None:
             inputs = trimmed(inputs)  # before it is moved: its length must not have to come back
-        others = {} if pool.beside is None else {"columns": _moved(pool.beside[index], pool.device)}
+        others = {name: _moved(values[index], pool.device) for name, values in pool.others.items()}
         inputs, targets, index = (_moved(tensor, pool.device) for tensor in (inputs, targets, index))
         layout = torch.channels_last if pool.channels_last else torch.contiguous_format
         if inputs.ndim == 4:

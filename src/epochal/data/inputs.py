@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,9 @@ from epochal.data.jpeg import Target
 from epochal.data.manifest import Array, Kind
 from epochal.data.problems import raise_problems
 from epochal.data.sounds import SoundFiles
-from epochal.data.sources.arrays import as_samples, finite, load_array
+from epochal.data.sources.arrays import as_samples, as_series, finite, load_array
 from epochal.data.sources.files import IMAGES, SOUNDS
+from epochal.data.sources.readers import Reader
 from epochal.data.tables import TABLE_SUFFIXES, Table, feature_matrix, numeric_columns, read_table
 from epochal.data.texts import TEXT_SUFFIXES, is_text, read_text
 from epochal.errors import DataError, EpochalError, Problem, RequestError
@@ -36,10 +37,12 @@ class Inputs:
     filenames: one a sample, unique: a file as it was given, relative to the folder that was given, or the
         row's number in a table or array; with the input before it where several inputs would give it twice.
     read: the row number -> the raw sample, as a Source gives it. Safe to call from several threads.
+    others: where samples are of several inputs, those beside the first, by name: each [N, ...].
     """
 
     filenames: list[str]
     read: Callable[[int], Array]
+    others: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.filenames)
@@ -47,11 +50,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class _Part:
-    """The samples of one input: their names in it, the names with the input before them, and how to read."""
+    """The samples of one input: their names in it, and with the input before them; how to read; others."""
 
     names: list[str]
     full_names: list[str]
     read: Callable[[int], Array]
+    others: Mapping[str, Array] = field(default_factory=dict)
 
 
 def open_inputs(
@@ -62,6 +66,7 @@ def open_inputs(
     target: Target | None = None,
     encoding: Encoding | None = None,
     rate: int | None = None,
+    reader: Reader | None = None,
 ) -> Inputs:
     """The samples in images, sounds, folders of them, .npy and .npz arrays (``x`` or the only one), tables.
 
@@ -72,6 +77,7 @@ def open_inputs(
     target: the resize that ``prepare`` begins with, so that files are decoded as for training.
     encoding: how texts or columns of other kinds than numbers became numbers in training.
     rate: samples a second, to which sounds are resampled; None where the model takes none.
+    reader: how the source of the run makes samples of files, where it does so in a way of its own.
     Raises RequestError where a path is missing, empty or of a kind that the model does not take, and
     DataError where what it holds is wrong; images are read, and found broken, only by ``read``.
     """
@@ -81,7 +87,7 @@ def open_inputs(
         raise RequestError(Problem("there is no input", mend="name files or folders to predict"))
     for path in paths:
         try:
-            parts.append(_open(str(path), kind, channels, features, target, encoding, rate))
+            parts.append(_open(str(path), kind, channels, features, target, encoding, rate, reader))
         except EpochalError as error:
             problems += error.problems
     if problems:
@@ -95,7 +101,8 @@ def open_inputs(
         read_part, part_row = reads[row]
         return read_part(part_row)
 
-    return Inputs(names, read)
+    inputs = {name: np.concatenate([part.others[name] for part in parts]) for name in parts[0].others}
+    return Inputs(names, read, inputs)
 
 
 def _open(
@@ -106,6 +113,7 @@ def _open(
     target: Target | None,
     encoding: Encoding | None,
     rate: int | None,
+    reader: Reader | None,
 ) -> _Part:
     path = Path(given).expanduser()
     suffix = path.suffix.lower()
@@ -129,6 +137,9 @@ def _open(
         return _Part(names, full_names, read)
     if suffix in _ARRAY_SUFFIXES:
         return _array_part(given, path, kind, channels, features)
+    if reader is not None and suffix in reader.suffixes:
+        found = reader.read(path)
+        return _Part(found.names, [f"{given}:{name}" for name in found.names], found.read, found.others)
     if suffix in TABLE_SUFFIXES and encoding is not None:
         return _row_part(given, _encoded(encoding, read_table(path), given))
     if suffix in TABLE_SUFFIXES and kind == "vector":
@@ -137,6 +148,7 @@ def _open(
         "vector": (*TABLE_SUFFIXES, *_ARRAY_SUFFIXES),
         "text": (*sorted(TEXT_SUFFIXES), *TABLE_SUFFIXES),
     }.get(kind, (*sorted(medium.suffixes if medium else ()), *_ARRAY_SUFFIXES))
+    taken = taken if reader is None else (*reader.suffixes, *_ARRAY_SUFFIXES)
     what = "this is a folder" if path.is_dir() else f"'{suffix}' files are no input here"
     mend = f"the model takes samples of kind {kind}: give {', '.join(taken)}"
     folder = " or a folder" if medium or kind == "text" else ""
@@ -190,8 +202,7 @@ def fitting_samples(
     if kind == "tensor":  # any shape there is
         return finite(values, given)
     if kind == "series":
-        samples = finite(values, given)
-        return _with_channels(samples[:, None] if samples.ndim == 2 else samples, given, channels)
+        return _with_channels(as_series(values, given), given, channels)
     found, samples = as_samples(values, given)
     if found != kind:
         what = f"its array {list(values.shape)} of {values.dtype} holds samples of kind {found}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
@@ -20,11 +20,57 @@ TargetKind = Literal["class", "labels", "value", "mask", "none"]
 
 Array = npt.NDArray[Any]
 
+COLUMNS = "columns"
+"""The name of columns of a table that are an input beside another."""
+
 
 def row_names(rows: int | Array) -> pl.Series:
     """The FILENAME of samples that are no files: the number as text. rows: how many, or their numbers."""
     numbers = pl.int_range(rows, eager=True) if isinstance(rows, int) else pl.Series(rows)
     return numbers.cast(pl.String).alias("FILENAME")
+
+
+@dataclass(frozen=True)
+class Spans:
+    """What part of which series each of N samples covers, its target included.
+
+    series: int64 [N], equal for samples of one series. begin, end: float64 [N], the first and last moment.
+    """
+
+    series: Array
+    begin: Array
+    end: Array
+
+    def __getitem__(self, rows: Array) -> Spans:
+        """Of some of the samples."""
+        return Spans(self.series[rows], self.begin[rows], self.end[rows])
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is known of samples whose targets are the values that follow them in their series.
+
+    targets: the names of what is forecast. channels: of each the channel of the input that holds it, or None.
+    horizon: steps ahead; the T targets are the first one's steps, then the next one's.
+    naive: rule -> float32 [N, T], what it forecasts from the history alone; a score is held against them.
+    from_last: whether a network forecasts changes, to which the last known value is added.
+    """
+
+    targets: tuple[str, ...]
+    channels: tuple[int | None, ...]
+    horizon: int
+    naive: Mapping[str, Array]
+    from_last: bool = True
+
+    @property
+    def anchors(self) -> tuple[int | None, ...]:
+        """Of each of the T targets the channel whose last value it starts from; none at all without that."""
+        each = [channel for channel in self.channels for _ in range(self.horizon)]
+        return tuple(each) if self.from_last else ()
+
+    def __getitem__(self, rows: Array) -> Forecast:
+        """Of some of the samples."""
+        return replace(self, naive={name: values[rows] for name, values in self.naive.items()})
 
 
 @dataclass(frozen=True)
@@ -40,6 +86,7 @@ class Manifest:
     groups: N strings (patient, site, ...), or None.
     splits: N strings of ``train``, ``val``, ``test`` given with the data, or None.
     columns: N rows of what else is known of the samples, such as sex or site, or None.
+    spans: what part of a series each sample covers, where samples are cut out of series that are longer.
     """
 
     filenames: pl.Series
@@ -49,6 +96,7 @@ class Manifest:
     groups: pl.Series | None = None
     splits: pl.Series | None = None
     columns: pl.DataFrame | None = None
+    spans: Spans | None = None
 
     def __len__(self) -> int:
         return len(self.filenames)
@@ -74,6 +122,10 @@ class Source:
         only once an encoding was fitted on the training split; else None.
     beside: N rows of columns that are an input of their own beside ``kind``'s; else None.
     masks: the row number -> the class of each pixel of its image, where targets are masks; else None.
+    others: inputs of their own beside ``kind``'s that are numbers already, by name: each [N, ...].
+    first: what the input of ``kind`` is called where there are others; None for the kind's name.
+    notes: what a user should know of how the samples were made, a line each.
+    forecast: where targets are the values that follow; else None.
     """
 
     manifest: Manifest
@@ -87,3 +139,7 @@ class Source:
     frame: pl.DataFrame | None = None
     beside: pl.DataFrame | None = None
     masks: Masks | None = None
+    others: Mapping[str, Array] = field(default_factory=dict)
+    first: str | None = None
+    notes: tuple[str, ...] = ()
+    forecast: Forecast | None = None

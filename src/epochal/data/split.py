@@ -22,7 +22,7 @@ SPLITS = Registry(
     kind="split",
     names={
         **{name: f"{_HERE}:{name}" for name in ("column", "grouped", "random")},
-        "file": "epochal.data.split_file:file",
+        **{name: f"{_HERE}_{name}:{name}" for name in ("file", "time")},
         **{name: f"epochal.data.folds:{name}" for name in ("kfold", "leave_one_group_out")},
     },
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from epochal.data.cache import Samples, to_unit
 from epochal.data.config import Constants, DataConfig
 from epochal.data.loader import stack_samples
 from epochal.data.manifest import Array, Kind, Manifest, TargetKind
+from epochal.data.others import Moments
 from epochal.data.transform import Transform, build_transform
 from epochal.data.values import normalize_, to_float
 from epochal.errors import DataError, Problem
@@ -33,7 +34,7 @@ class Statistics:
     (divided by n).
     target_counts: samples of each class or label, pixels of each class of masks; empty for values.
     target_mean, target_std: of each target column; empty unless targets are values.
-    beside_mean, beside_std: of the columns that are a second input; empty without them.
+    others: of the inputs beside the first one, by name; empty without them.
     """
 
     count: int
@@ -44,8 +45,7 @@ class Statistics:
     target_counts: tuple[int, ...] = ()
     target_mean: tuple[float, ...] = ()
     target_std: tuple[float, ...] = ()
-    beside_mean: tuple[float, ...] = ()
-    beside_std: tuple[float, ...] = ()
+    others: Mapping[str, Moments] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers."""
@@ -57,6 +57,8 @@ class Statistics:
     def from_json(cls, value: dict[str, Any]) -> Statistics:
         """Read back what ``to_json`` gave."""
         fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        others = fields.get("others", {})
+        fields["others"] = {name: (tuple(mean), tuple(std)) for name, (mean, std) in others.items()}
         return cls(**fields)
 
 
@@ -69,7 +71,7 @@ def measure(
 ) -> Statistics:
     """The statistics of these rows; nothing else is looked at."""
     if kind == "text":  # numbers of tokens are names, not amounts
-        inputs: _Moments = ((0.0,), (1.0,), (0.0,), (1.0,))
+        inputs: _InputMoments = ((0.0,), (1.0,), (0.0,), (1.0,))
     else:
         found = None if transform.steps else _measure_bytes(samples, rows)
         inputs = found or _measure_floats(samples, rows, kind, transform)
@@ -99,10 +101,10 @@ def targets_like(statistics: Statistics, kind: TargetKind) -> Array:
     return np.zeros((0, len(statistics.target_mean)), np.float32)
 
 
-_Moments = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+_InputMoments = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 
 
-def _measure_bytes(samples: Samples, rows: Array) -> _Moments | None:
+def _measure_bytes(samples: Samples, rows: Array) -> _InputMoments | None:
     """Moments from exact counts of the 256 byte values; None unless the samples are images of bytes alone.
 
     Nothing is rounded before the last division, so a constant channel has a std of exactly 0.
@@ -135,7 +137,7 @@ def _histograms(images: Array) -> Array:
     return np.array(found, np.int64).reshape(channels, 256)
 
 
-def _measure_floats(samples: Samples, rows: Array, kind: Kind, transform: Transform) -> _Moments:
+def _measure_floats(samples: Samples, rows: Array, kind: Kind, transform: Transform) -> _InputMoments:
     """Moments of channels or features, joined chunk by chunk (Chan, Golub & LeVeque 1979)."""
     count = 0
     mean = squares = low = high = np.zeros(1)
@@ -158,7 +160,7 @@ def _measure_floats(samples: Samples, rows: Array, kind: Kind, transform: Transf
     return _moments(mean, np.sqrt(squares / count), low, high)
 
 
-def _moments(mean: Array, std: Array, low: Array, high: Array) -> _Moments:
+def _moments(mean: Array, std: Array, low: Array, high: Array) -> _InputMoments:
     return tuple(mean.tolist()), tuple(std.tolist()), tuple(low.tolist()), tuple(high.tolist())
 
 
@@ -264,11 +266,3 @@ def _only_numbers(values: list[float], cardinalities: Sequence[int], neutral: fl
     """One value a column, neutral where the column holds codes."""
     every = values * len(cardinalities) if len(values) == 1 else values
     return [neutral if codes else value for value, codes in zip(every, cardinalities, strict=True)]
-
-
-def normalize_beside(values: Array, statistics: Statistics, cardinalities: Sequence[int]) -> Tensor:
-    """Columns [N, F] that are a second input, standardised where they are numbers; float32."""
-    shift = torch.tensor(_only_numbers(list(statistics.beside_mean), cardinalities, 0.0))
-    scale = torch.tensor(_only_numbers(list(statistics.beside_std), cardinalities, 1.0))
-    scale = torch.where(scale >= torch.finfo(scale.dtype).tiny, scale, 1.0)
-    return (torch.from_numpy(values) - shift) / scale

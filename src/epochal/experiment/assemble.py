@@ -22,8 +22,8 @@ from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.data import Data, assemble_data
 from epochal.experiment.identity import experiment_id
 from epochal.experiment.monitor import choose_monitor
+from epochal.experiment.network import build_network
 from epochal.losses.build import SINGLE_OUTPUT_LOSSES, build_loss
-from epochal.models.build import build_model
 from epochal.tasks.build import DEFAULT_LOSSES, build_task, task_class
 from epochal.tasks.metrics import build_metrics
 from epochal.tasks.task import Task, TaskContext
@@ -86,7 +86,7 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
     task = assemble_task(config, data)
     assert config.model is not None
     shape = data.input_shape
-    model = build_model(config.model, shape, task.outputs, seed=config.seed, facts=data.model_facts)
+    model = build_network(config, shape, task, data.model_facts, data.normalizer, data.anchors)
     pool = Pool(
         source=data.source,
         samples=data.samples,
@@ -96,8 +96,8 @@ def assemble(config: ExperimentConfig, console: Console, data: Data | None = Non
         seed=config.seed,
         workers=config.data.workers,
         channels_last=compute.channels_last,
-        name=data.source.kind if data.columns is not None else "inputs",
-        beside=data.normalized_columns(),
+        name=data.first if data.others else "inputs",
+        others=data.normalized_others(),
         lengths=_lengths(data.source),
         rate=data.prepare.rate,
     )

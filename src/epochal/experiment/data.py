@@ -26,8 +26,9 @@ from epochal.data.check.texts import TextFacts, text_oddities
 from epochal.data.check.values import find_oddities
 from epochal.data.columns import listed_columns
 from epochal.data.encode.encoding import Encoding, encoding_to_json
-from epochal.data.manifest import Array, Source
+from epochal.data.manifest import COLUMNS, Array, Source
 from epochal.data.masks.prepared import prepare_masks
+from epochal.data.others import Others, measure_others
 from epochal.data.prepare import Prepare, build_prepare
 from epochal.data.sounds import sound_rate
 from epochal.data.split import Split
@@ -36,7 +37,6 @@ from epochal.data.statistics import (
     Statistics,
     build_normalizer,
     measure,
-    normalize_beside,
 )
 from epochal.data.transform import build_transform
 from epochal.errors import ConfigError, DataError, EpochalError, Problem
@@ -61,7 +61,7 @@ class Data:
     """The samples of an experiment, split, prepared and measured.
 
     encoding, beside: how the samples, and the columns that are a second input, became numbers; None where
-    they were numbers. columns: the second input, float32 [N, F], not normalised.
+    they were numbers. others: the inputs beside the first one, by name, not normalised.
     masks: the prepared ones, uint8 [N, H, W], where targets are masks. unseen: of a column, the rows with a
     category that the training split did not have. texts: how long they are, where samples are texts.
     findings: of the checks. excluded: row of the whole source -> FILENAME of what ``data.exclude`` left out.
@@ -76,7 +76,7 @@ class Data:
     normalizer: Normalizer
     encoding: Encoding | None = None
     beside: Encoding | None = None
-    columns: Array | None = None
+    others: Mapping[str, Array] = field(default_factory=dict)
     masks: Array | None = None
     unseen: Mapping[str, Array] = field(default_factory=dict)
     texts: TextFacts | None = None
@@ -92,13 +92,27 @@ class Data:
     @property
     def model_facts(self) -> dict[str, Any]:
         """What a network is told besides: cardinalities, vocabulary, the shapes of several inputs."""
-        return model_facts(self.source.kind, self.input_shape, self.encoding, self.beside)
+        return model_facts(self.shapes, self.encoding, self.beside)
 
-    def normalized_columns(self) -> Tensor | None:
-        """The second input [N, F] as the model takes it."""
-        if self.columns is None:
-            return None
-        return normalize_beside(self.columns, self.statistics, cardinalities(self.beside))
+    @property
+    def first(self) -> str:
+        """What the first of several inputs is called."""
+        return self.source.first or self.source.kind
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of one sample of each input, as the model takes it."""
+        return {self.first: self.input_shape, **{name: each.shape[1:] for name, each in self.others.items()}}
+
+    @property
+    def anchors(self) -> tuple[int | None, ...]:
+        """Of each output of a forecast the channel that it continues; none where nothing is forecast."""
+        return self.source.forecast.anchors if self.source.forecast is not None else ()
+
+    def normalized_others(self) -> dict[str, Tensor]:
+        """The inputs beside the first one, [N, ...] each, as the model takes them."""
+        normalize = Others(self.statistics.others, cardinalities(self.beside))
+        return {name: normalize(name, values) for name, values in self.others.items()}
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -150,6 +164,8 @@ def assemble_data(config: ExperimentConfig, console: Console, *, judge: bool = T
         findings = (*findings, *_checked(reading, split, config))
         if judge:
             act_on(findings, config.data.checks)
+    for note in reading.source.notes if judge else ():
+        log.info(note)
     if reading.source.unused and judge:
         log.info(f"columns that are no features: {listed_columns(reading.source.unused)}")
     return _assembled(reading, split, findings, config, console)
@@ -220,10 +236,10 @@ def encoded_data(
     source, encoded = encode_source(source, encoding)
     texts = facts_of_texts(source, encoding, encoded, split.train)
     unseen = {} if encoded is None else encoded.unseen
-    columns = None
+    others = dict(source.others)
     if beside is not None:
         assert source.beside is not None
-        columns = beside.encode(source.beside).values
+        others[COLUMNS] = beside.encode(source.beside).values
     prepare = build_prepare(config.data.prepare, sound_rate(source))
     transform = build_transform(config.data.transform, prepare.rate)
     samples = _prepared(named_by(encoding, source), prepare, config, console)
@@ -234,14 +250,11 @@ def encoded_data(
         statistics = load_statistics(run)
     else:
         statistics = measure(samples, source.manifest, split.train, source.kind, transform)
-        if columns is not None:
-            of_columns = columns[split.train].astype(np.float64)
-            mean, std = of_columns.mean(axis=0).tolist(), of_columns.std(axis=0).tolist()
-            statistics = replace(statistics, beside_mean=tuple(mean), beside_std=tuple(std))
+        statistics = replace(statistics, others=measure_others(others, split.train))
     shape = transform.shape(samples.shape)
     codes = cardinalities(encoding)
     normalizer = build_normalizer(config.data, statistics, shape, source.kind, codes, prepare.rate)
-    parts = source, split, prepare, samples, statistics, normalizer, encoding, beside, columns, masks
+    parts = source, split, prepare, samples, statistics, normalizer, encoding, beside, others, masks
     return Data(*parts, unseen=unseen, texts=texts)
 
 

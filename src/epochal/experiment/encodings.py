@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import polars as pl
 from epochal.data.column_types import DTYPES
 from epochal.data.encode.columns import ColumnEncoding
 from epochal.data.encode.encoding import Encoded, Encoding, encoding_from_json, fit_encoding
-from epochal.data.manifest import Kind, Source
+from epochal.data.manifest import Source
 from epochal.data.split import Split
 from epochal.data.statistics import Statistics
 from epochal.errors import ConfigError, DataError, Problem
@@ -93,16 +93,14 @@ def cardinalities(encoding: Encoding | None) -> tuple[int, ...]:
 
 
 def model_facts(
-    kind: Kind, shape: tuple[int, ...], encoding: Encoding | None, beside: Encoding | None
+    shapes: Mapping[str, tuple[int, ...]], encoding: Encoding | None, beside: Encoding | None
 ) -> dict[str, Any]:
-    """What a network is told besides the shape of its input."""
+    """What a network is told besides the shape of its input; shapes: of each input by name."""
     facts = encoding.model_facts if encoding is not None else {}
-    if beside is None:
+    if len(shapes) == 1:
         return facts
-    return facts | {
-        "input_shapes": {kind: shape, "columns": (len(beside.features),)},
-        "cardinalities": cardinalities(beside),
-    }
+    told = {"cardinalities": cardinalities(beside)} if beside is not None else {}
+    return facts | {"input_shapes": dict(shapes), **told}
 
 
 def load_statistics(run: Run) -> Statistics:

@@ -9,23 +9,20 @@ import numpy as np
 from epochal.config.component import Component
 from epochal.console import Console, log
 from epochal.data.check.sound_reading import at_rate
+from epochal.data.encode.columns import ColumnEncoding
 from epochal.data.sources import build_source
 from epochal.data.split import Split
 from epochal.errors import Problem, RequestError
 from epochal.experiment.class_order import with_names
 from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.data import Data, encoded_data
-from epochal.experiment.encodings import columns_of_run
+from epochal.experiment.encodings import columns_of_run, load_encodings
 from epochal.run.run import Run
 from epochal.tasks.build import task_class
 
 PATH_OF = {
-    "folder": "root",
-    "text_folder": "root",
-    "idx": "root",
-    "table": "path",
-    "arrays": "path",
-    "shards": "path",
+    **dict.fromkeys(("folder", "text_folder", "idx"), "root"),
+    **dict.fromkeys(("arrays", "forecast", "series", "shards", "table", "ts"), "path"),
 }
 """The argument of a source that says where it reads from."""
 
@@ -43,10 +40,17 @@ def other_data(run: Run, config: ExperimentConfig, path: Path, console: Console)
         raise RequestError(Problem(f"its source '{component.name}' reads from no path", str(run.path), mend))
     arguments = component.arguments | {PATH_OF[component.name]: str(path.expanduser().absolute())}
     facts = config.derived or {}
-    if component.name == "table":
+    if component.name in ("table", "series"):
         arguments.pop("split", None)
+    if component.name in ("series", "ts"):
+        arguments["length"] = facts["input_shape"][1]
+    if component.name == "series":
+        arguments["channels"] = facts["features"]
     if facts.get("image_files") or facts.get("rate"):
         arguments["channels"] = facts["channels"]
+        _, beside = load_encodings(run)
+        if isinstance(beside, ColumnEncoding):
+            arguments |= {"features": list(beside.types), "types": dict(beside.types)}
     elif component.name == "table" and "text" not in arguments:
         arguments |= columns_of_run(run, facts["features"])
     if facts.get("mask_values"):

@@ -20,6 +20,7 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
         "names": list(experiment.task.names),
         "input_shape": list(data.samples.shape),
         "model_shape": list(data.input_shape),
+        "input_shapes": {name: list(shape) for name, shape in data.shapes.items()} if data.others else {},
         "channels": int(_raw_channels(experiment)) if image or rate else None,
         "image_files": isinstance(data.source.read, ImageFiles),
         "rate": rate,
@@ -31,6 +32,7 @@ def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
             for key, frame in (("sample", data.source.frame), ("beside", data.source.beside))
             if frame is not None
         },
+        "anchors": list(data.anchors),
         "outputs": experiment.task.outputs,
         "parameters": sum(parameter.numel() for parameter in experiment.model.parameters()),
         "samples": {name: len(data.split.rows(name)) for name in data.split.names()},

@@ -12,7 +12,9 @@ from torch import nn
 
 from epochal.analysis.decision import Decision
 from epochal.config.given import PREFIX
+from epochal.data.others import Others
 from epochal.data.prepare import build_prepare
+from epochal.data.sources.readers import reader_of
 from epochal.data.statistics import build_normalizer
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.engine.compute import choose_compute, choose_device
@@ -21,8 +23,8 @@ from epochal.errors import Problem, RequestError
 from epochal.experiment.assemble import fill_in, task_context
 from epochal.experiment.config import ExperimentConfig, load_experiment
 from epochal.experiment.encodings import cardinalities, load_encodings, load_statistics, model_facts
+from epochal.experiment.network import build_network
 from epochal.inference.predict import Predictor
-from epochal.models.build import build_model
 from epochal.run.folder import RunFolder
 from epochal.run.run import Run
 from epochal.tasks.build import build_task
@@ -70,34 +72,38 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
     statistics = load_statistics(run)
     shape = tuple(facts["input_shape"])
     task = build_task(config.task, task_context(config, tuple(facts["names"]), statistics, None))
-    model_component = (
-        config.model.model_copy(update={"pretrained": False}) if _has_pretrained(config) else config.model
-    )
+    if _has_pretrained(config):
+        config = config.model_copy(update={"model": config.model.model_copy(update={"pretrained": False})})
     encoding, beside = load_encodings(run)
     kind, model_shape = facts["kind"], tuple(facts.get("model_shape") or shape)
-    told = model_facts(kind, model_shape, encoding, beside)
+    shapes = {name: tuple(each) for name, each in facts.get("input_shapes", {}).items()} or {
+        kind: model_shape
+    }
+    told = model_facts(shapes, encoding, beside)
+    prepare = build_prepare(config.data.prepare, facts.get("rate"))
+    codes = cardinalities(encoding)
+    normalizer = build_normalizer(config.data, statistics, model_shape, kind, codes, prepare.rate)
     model = (
         copy.deepcopy(own)
         if own is not None
-        else build_model(model_component, model_shape, task.outputs, seed=config.seed, facts=told)
+        else build_network(config, model_shape, task, told, normalizer, facts.get("anchors", ()))
     )
     weights, _ = read_checkpoint(run.folder.best)
     compute = choose_compute(config.compute, facts)
     if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
         model.eval()
         with torch.no_grad():
-            model(torch.zeros(1, *model_shape))
+            zeros = {name: torch.zeros(1, *each) for name, each in shapes.items()}
+            model(**zeros) if len(zeros) > 1 else model(torch.zeros(1, *model_shape))
     check_fit(weights, model)
     model.load_state_dict(weights)
-    prepare = build_prepare(config.data.prepare, facts.get("rate"))
-    codes = cardinalities(encoding)
+    of_files = facts.get("image_files") and task.target != "mask"
+    image_target = prepare.target if of_files else None
     return Predictor(
         model=compute.lay_out(model, model_shape),
         task=task,
         prepare=prepare,
-        normalizer=build_normalizer(config.data, statistics, model_shape, kind, codes, prepare.rate).to(
-            compute.device
-        ),
+        normalizer=normalizer.to(compute.device),
         device=compute.device,
         autocast=compute.autocast,
         channels_last=compute.channels_last,
@@ -105,10 +111,20 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
         shape=shape,
         channels=facts["channels"],
         features=tuple(facts["features"]),
-        target=prepare.target if facts.get("image_files") and task.target != "mask" else None,
+        target=image_target,
         rate=facts.get("rate"),
         encoding=encoding,
         beside=beside,
+        shapes=shapes,
+        others=Others(statistics.others, cardinalities(beside)),
+        reader=reader_of(
+            config.data.source,
+            tuple(facts["features"]),
+            tuple(facts["input_shape"]),
+            facts["channels"],
+            image_target,
+            beside,
+        ),
         decision=read_decision(run.folder),
     )
 

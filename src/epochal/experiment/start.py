@@ -14,7 +14,7 @@ from epochal.engine.sharding import shard
 from epochal.engine.state import TrainState
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.assemble import Experiment
-from epochal.models.build import build_model
+from epochal.experiment.network import build_network
 
 
 def fresh_state(experiment: Experiment, processes: Processes = ALONE) -> TrainState:
@@ -62,14 +62,10 @@ def in_parts(experiment: Experiment, processes: Processes) -> bool:
 
 def plain_model(experiment: Experiment) -> nn.Module:
     """The experiment's model as it was built, for weights to be loaded into."""
-    assert experiment.config.model is not None
-    shape = experiment.data.input_shape
-    model = build_model(
-        experiment.config.model,
-        shape,
-        experiment.task.outputs,
-        seed=experiment.config.seed,
-        facts=experiment.data.model_facts,
+    data = experiment.data
+    shape = data.input_shape
+    model = build_network(
+        experiment.config, shape, experiment.task, data.model_facts, data.normalizer, data.anchors
     )
     return experiment.compute.lay_out(model, shape)
 

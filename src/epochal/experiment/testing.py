@@ -25,11 +25,11 @@ from epochal.engine.own_step import StepState
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.check_evaluation import check_evaluation
 from epochal.experiment.doubts import warn_of_doubts
+from epochal.experiment.forecasts import with_more
 from epochal.experiment.overlays import draw_worst
 from epochal.experiment.own_validation import own_scores
 from epochal.experiment.pictures import write_pictures
 from epochal.experiment.restore import read_decision
-from epochal.experiment.texts import with_texts
 from epochal.experiment.whole_split import WholeSplit
 from epochal.inference.evaluate import Outcome, collect, score
 from epochal.plots.draw import draw_plots
@@ -207,10 +207,9 @@ def _write_split(
     # a few samples that stand for a split, before training, have no interval worth its time
     if not isinstance(task, WholeSplit) and finite:
         content |= _assessed(experiment, outcome, outputs, targets, manifest, decided, groups)
-        if "calibration" in content:
-            content["calibration"]["temperature"] = decision.temperature
+        content.get("calibration", {}).update(temperature=decision.temperature)
         curves |= mistakes(task, table, outcome.predictions, decided, outcome.targets)
-        curves = with_texts(curves, batches.pool.source)
+        curves = with_more(curves, batches, outcome, content)
     write_json(folder.scores(label), content)
     write_text(folder.predictions(label), table.write_csv())
     for kind, curve in curves.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,9 @@ from epochal.data.jpeg import Target
 from epochal.data.lengths import trimmed
 from epochal.data.manifest import Array, Kind
 from epochal.data.masks.coding import IGNORED
+from epochal.data.others import Others
 from epochal.data.prepare import Prepare
+from epochal.data.sources.readers import Reader
 from epochal.data.statistics import Normalizer
 from epochal.data.values import to_float
 from epochal.errors import DataError, Problem
@@ -46,6 +48,9 @@ class Predictor:
     target: the resize that image files were decoded for in training; None where nothing was so decoded.
     rate: samples a second, to which sound files are resampled; None where it takes no sounds.
     encoding, beside: how samples, and columns that are a second input, become numbers.
+    shapes: of one sample of each input by its name, the first one's first. others: how the others, where
+    there are several, become what the model takes.
+    reader: how files become samples, where the run's source has a way of its own.
     """
 
     model: nn.Module
@@ -63,6 +68,9 @@ class Predictor:
     rate: int | None = None
     encoding: Encoding | None = None
     beside: Encoding | None = None
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    others: Others | None = None
+    reader: Reader | None = None
     decision: Decision = field(default_factory=Decision)
 
     def predict(
@@ -89,7 +97,7 @@ class Predictor:
                     self._prepared(sample, inputs.filenames[row])
                     for sample, row in zip(raw, rows, strict=True)
                 ]
-                batch = self._batch(samples, rows)
+                batch = self._batch(samples, rows, inputs.others)
                 with self.autocast():  # as in training: not around prepare
                     outputs = self.task.forward(self.model, batch)
                 predictions = self.task.predict(self.decision.scaled(outputs.float())).cpu()
@@ -124,7 +132,7 @@ class Predictor:
             )
         return sample
 
-    def _batch(self, samples: list[Array], rows: range) -> Batch:
+    def _batch(self, samples: list[Array], rows: range, given: Mapping[str, Array]) -> Batch:
         # as in training, a sample's type decides its units: bytes are 0..255, floats are what they are
         stacked = torch.stack([to_float(torch.tensor(sample)) for sample in samples])
         if self.kind == "text":
@@ -132,7 +140,14 @@ class Predictor:
         inputs = self.normalizer(stacked.to(self.device))
         if inputs.ndim == 4 and self.channels_last:  # another layout is another order of summation
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        return Batch(inputs, torch.empty(0), torch.arange(rows.start, rows.stop))
+        index = torch.arange(rows.start, rows.stop)
+        if self.others is None or len(self.shapes) < 2:
+            return Batch(inputs, torch.empty(0), index)
+        first, *names = self.shapes
+        others = {
+            name: self.others(name, given[name][rows.start : rows.stop]).to(self.device) for name in names
+        }
+        return Batch(inputs, torch.empty(0), index, first, others)
 
 
 def masks_of(

@@ -14,6 +14,7 @@ import polars as pl
 from epochal.plots.calibration import plot_calibration
 from epochal.plots.confusion import plot_confusion
 from epochal.plots.dice import plot_dice
+from epochal.plots.forecast import plot_forecast
 from epochal.plots.history import Best, plot_learning_rate, plot_loss, plot_metrics
 from epochal.plots.precision_recall import plot_precision_recall
 from epochal.plots.regression import plot_regression
@@ -65,6 +66,7 @@ def _pictures(
             ("precision_recall", "precision_recall", plot_precision_recall),
             ("calibration", "calibration", plot_calibration),
             ("scatter", "predicted_vs_true", plot_regression),
+            ("forecast", "forecast", plot_forecast),
         ):
             yield f"{picture}_{split}", partial(_from_table, draw, curves / f"{table}_{split}.csv", split)
 

@@ -187,9 +187,10 @@ def _best_epoch(config: Json, history: Iterable[Json]) -> int | None:
 
 
 def _pictures(plots: Path) -> list[Path]:
-    """The pictures that have one of each epoch beside them, which only a task draws."""
+    """Forecasts, and the pictures that have one of each epoch beside them, which only a task draws."""
     names = sorted({path.name.rpartition("_epoch_")[0] for path in plots.glob("*_epoch_*.png")})
-    return [path for name in names if (path := plots / f"{name}.png").is_file()]
+    drawn = [path for name in names if (path := plots / f"{name}.png").is_file()]
+    return drawn + sorted(plots.glob("forecast_*.png"))
 
 
 def _predicted(run: Run, splits: Iterable[str]) -> dict[str, dict[str, int]]:

@@ -46,6 +46,7 @@ class Inspection:
     first.
     drop: row of the whole source -> (FILENAME, why) of the samples to leave out, those excluded already
     among them.
+    notes: how the samples were made, where that is worth a line.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Inspection:
     codes: tuple[str, ...]
     findings: tuple[Finding, ...]
     drop: dict[int, tuple[str, str]]
+    notes: tuple[str, ...] = ()
 
     @property
     def errors(self) -> list[Finding]:
@@ -83,6 +85,7 @@ class Inspection:
             "training": self.training.to_json(),
             "features": list(self.features),
             "columns": [column.to_json() for column in self.columns],
+            "notes": list(self.notes),
         }
 
     def drop_table(self) -> pl.DataFrame:
@@ -150,6 +153,7 @@ def _describe(name: str, data: Data) -> Inspection:
         codes=data.codes,
         findings=tuple(findings),
         drop=drop,
+        notes=data.source.notes,
     )
 
 

@@ -23,6 +23,7 @@ from epochal.data.inputs import (
     open_inputs,
     rows_as_inputs,
 )
+from epochal.data.sources.arrays import finite
 from epochal.errors import Problem, RequestError
 from epochal.experiment.overlays import colors_of
 from epochal.experiment.restore import load_predictor, load_run_config
@@ -57,9 +58,9 @@ def predict(
     laid out and typed as an array file of the source ``arrays``; of sounds [N, T] or [N, C, T], at the rate
     of the run's files, or that of ``resample`` where ``data.prepare`` begins with it; or rows of a table by
     the names of their columns, in any order: a DataFrame of polars or pandas, a dict of columns, a list of
-    dicts. texts: in the place of inputs, texts themselves for a model that reads text; strings in
-    ``inputs`` are always paths. output: a .csv, .parquet or .jsonl file to write the table to. model: as
-    ``epochal.load`` takes it. Of segmentation
+    dicts; or for a model of several inputs a dict of an array each. texts: in the place of inputs, texts
+    themselves for a model that reads text; strings in ``inputs`` are always paths. output: a .csv, .parquet
+    or .jsonl file to write the table to. model: as ``epochal.load`` takes it. Of segmentation
     ``output`` is a folder, of the masks (for each image a PNG with a palette, as large as it) and of
     predictions.csv; or such a table, beside which the masks stand.
 
@@ -139,7 +140,14 @@ def _written(texts: Sequence[str], predictor: Predictor) -> Inputs:
 def _open(inputs: Any, predictor: Predictor) -> Inputs:
     if isinstance(inputs, str | Path):
         return _open([inputs], predictor)
-    if isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs):
+    if isinstance(inputs, Mapping) and len(predictor.shapes) > 1:
+        return _open_named(inputs, predictor)
+    of_paths = isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs)
+    if len(predictor.shapes) > 1 and not (of_paths and predictor.reader):
+        names = ", ".join(predictor.shapes)
+        mend = "call epochal.predict(run, {name: array, ...})"
+        raise RequestError(Problem(f"the model takes several inputs by name: {names}", mend=mend))
+    if isinstance(inputs, Sequence) and of_paths:
         paths, target = [str(entry) for entry in inputs], predictor.target
         return open_inputs(
             paths,
@@ -149,6 +157,7 @@ def _open(inputs: Any, predictor: Predictor) -> Inputs:
             target,
             predictor.encoding,
             predictor.rate,
+            predictor.reader,
         )
     if predictor.kind == "vector" and is_rows(inputs):
         return rows_as_inputs(inputs, predictor.features, predictor.encoding)
@@ -162,3 +171,20 @@ def _open(inputs: Any, predictor: Predictor) -> Inputs:
         return Inputs([], lambda row: array[row])
     samples = fitting_samples(array, "inputs", predictor.kind, predictor.channels, predictor.features)
     return Inputs([str(row) for row in range(len(samples))], lambda row: samples[row])
+
+
+def _open_named(inputs: Mapping[str, ArrayLike], predictor: Predictor) -> Inputs:
+    """Arrays [N, ...] by the names of the inputs; DataError where they are not those of the model."""
+    arrays = {name: np.asarray(values) for name, values in inputs.items()}
+    if arrays.keys() != predictor.shapes.keys():
+        what = f"inputs are {', '.join(arrays) or 'none'}; the model takes {', '.join(predictor.shapes)}"
+        raise RequestError(Problem(what, mend="give an array [N, ...] for each"))
+    first, *names = predictor.shapes
+    samples = fitting_samples(arrays[first], first, predictor.kind, predictor.channels, predictor.features)
+    for name in names:
+        expected = (len(samples), *predictor.shapes[name])
+        if arrays[name].shape != expected:
+            what = f"'{name}' has the shape {list(arrays[name].shape)}, not {list(expected)}"
+            raise RequestError(Problem(what, mend="give a row a sample"))
+    others = {name: finite(arrays[name], name) for name in names}
+    return Inputs([str(row) for row in range(len(samples))], samples.__getitem__, others)

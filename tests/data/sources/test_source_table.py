@@ -161,7 +161,7 @@ def test_requests_that_contradict_themselves(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'a' is a feature and the target"):
         table(path, target="a", features=["a"], target_kind="value").source()
     with pytest.raises(ConfigError, match="a table gives samples of one kind"):
-        table(path, file="y", features=["a"], target="b", target_kind="value").source()
+        table(path, text="y", features=["a"], target="b", target_kind="value").source()
     with pytest.raises(DataError, match="all 2 targets are 'c'; classification needs two classes"):
         table(_csv(tmp_path, "a,y\n1,c\n2,c\n"), target="y", target_kind="class").source()
 

@@ -63,7 +63,9 @@ def subset(source: Source, rows: Array) -> Source:
         groups=None if manifest.groups is None else manifest.groups.gather(rows),
         splits=None if manifest.splits is None else manifest.splits.gather(rows),
         columns=None if manifest.columns is None else manifest.columns[rows],
+        spans=None if manifest.spans is None else manifest.spans[rows],
     )
+    others = {name: values[rows] for name, values in source.others.items()}
     digest = hashlib.blake2b(source.digest.encode() + rows.tobytes(), digest_size=16).hexdigest()
     read, item = source.read, source.item
     return replace(
@@ -76,6 +78,8 @@ def subset(source: Source, rows: Array) -> Source:
         frame=None if source.frame is None else source.frame[rows],
         beside=None if source.beside is None else source.beside[rows],
         masks=None if source.masks is None else source.masks[rows],
+        others=others,
+        forecast=None if source.forecast is None else source.forecast[rows],
     )
 
 

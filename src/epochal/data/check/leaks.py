@@ -58,6 +58,8 @@ def find_leaks(
         values = column_values(subject.source) if subject.source.array is None else subject.source.array
         if values is not None:
             found += _same_samples(subject, places, values, drawn)
+    if subject.source.manifest.spans is not None:  # a series may be in several splits at different times
+        return found + _overlapping(subject, places)
     return found + _same_groups(subject, places, drawn)
 
 
@@ -223,6 +225,26 @@ def _same_groups(subject: Subject, places: Array, drawn: bool) -> list[Finding]:
     what += ", ..." if count > 3 else ""
     mend = "use data.split=grouped" + ("" if drawn else ", or leave the rows out")
     return [subject.finding("torn_group", "error", what, mend, rows, notes, drop=[] if drawn else rows)]
+
+
+def _overlapping(subject: Subject, places: Array) -> list[Finding]:
+    """Samples cut out of one series that cover a moment that one of another split covers too."""
+    spans = subject.source.manifest.spans
+    assert spans is not None
+    order = np.lexsort((spans.begin, spans.series))
+    order = order[places[order] > 0]
+    torn = np.zeros(len(places), np.bool_)
+    for rows in np.split(order, np.flatnonzero(np.diff(spans.series[order])) + 1):
+        for number in range(1, len(_NAMES)):
+            ends = np.where(places[rows] == number, spans.end[rows], -np.inf)
+            latest = np.maximum.accumulate(ends)
+            torn[rows] |= (places[rows] != number) & (latest >= spans.begin[rows])
+    found = np.flatnonzero(torn)
+    if not len(found):
+        return []
+    what = f"{counted(len(found), 'sample')} cut out of the same stretch of a series as one of another split"
+    mend = "use data.split=time, or grouped where there are several series"
+    return [subject.finding("overlap", "error", what, mend, found)]
 
 
 def _same_names(subject: Subject, places: Array) -> list[Finding]:

@@ -142,9 +142,9 @@ def _from_draft(draft: Draft, component: Component, exclude: str | None, checked
         source = draft.build(origin)
     except DataError as error:
         faults = draft.problems(origin)
-        of_rows = component.name != "folder"
+        noun = {"folder": "image", "series": "sample"}.get(component.name, "row")
         findings += [
-            _row_finding(kind, found, draft.filenames, of_rows) for kind, found in faults.items() if found
+            _row_finding(kind, found, draft.filenames, noun) for kind, found in faults.items() if found
         ]
         for finding in findings:
             left_out[list(finding.rows)] = True
@@ -184,16 +184,14 @@ _WORDS = {
     "bad_split": "without a split",
     "bad_input": "with NaN or infinity in the input",
     "no_class": "in no class folder",
+    "bad_step": "with a step that can't be used",
 }
 
 
-def _row_finding(
-    kind: str, found: Sequence[tuple[int, Problem]], filenames: pl.Series, of_rows: bool
-) -> Finding:
-    """One finding about rows, or image files; several problems of a row are told one by one."""
+def _row_finding(kind: str, found: Sequence[tuple[int, Problem]], filenames: pl.Series, noun: str) -> Finding:
+    """One finding about rows, files what they are (the noun); several problems of one are told one by one."""
     rows = [row for row, _ in found]
     count = len(set(rows))
-    noun = "row" if of_rows else "image"
     return Finding(
         kind,
         "error",

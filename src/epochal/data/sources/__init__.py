@@ -24,14 +24,19 @@ SOURCES = Registry(
         "digits": f"{_HERE}.sklearn_data:digits",
         "films": f"{_HERE}.bokeh_data:films",
         "folder": f"{_HERE}.folder:folder",
+        "forecast": f"{_HERE}.forecast:forecast",
+        "glucose": f"{_HERE}.package_series:glucose",
         "idx": f"{_HERE}.idx:idx",
         "movie_reviews": f"{_HERE}.movie_reviews:movie_reviews",
         "shards": f"{_HERE}.shards:shards",
+        "series": f"{_HERE}.series:series",
         "spoken_prompts": f"{_HERE}.spoken_prompts:spoken_prompts",
         "table": f"{_HERE}.table:table",
         "text_folder": f"{_HERE}.text_folder:text_folder",
         "tissue": f"{_HERE}.tissue:tissue",
         "titanic": f"{_HERE}.bokeh_data:titanic",
+        "ts": f"{_HERE}.ts:ts",
+        "ucr": f"{_HERE}.package_series:ucr",
         "wine": f"{_HERE}.sklearn_data:wine",
     },
 )
@@ -85,7 +90,7 @@ def _without_targets(source: Source) -> Source:
     manifest = source.manifest
     targets = no_targets(len(manifest))
     plain = replace(manifest, targets=targets, target_kind="none", names=())
-    return replace(source, manifest=plain, masks=None)
+    return replace(source, manifest=plain, masks=None, forecast=None)
 
 
 def _parameters(function: Any) -> set[str]:

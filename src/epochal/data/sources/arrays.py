@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 import polars as pl
 
-from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
+from epochal.data.manifest import Array, Kind, Manifest, Source, TargetKind, row_names
 from epochal.data.masks.read import MaskOptions, mask_arrays
 from epochal.data.problems import missing_path, raise_problems
 from epochal.data.sources.digest import digest_arrays
@@ -31,12 +31,14 @@ def arrays(
     group: str | None = None,
     classes: list[str] | dict[str, int] | None = None,
     ignore_index: int | None = None,
+    kind: Literal["series"] | None = None,
     target_kind: TargetKind,
 ) -> Draft:
     """The arrays of an .npz file by their keys, or an .npy file whose ``target`` is the path of another.
 
     input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
         C is 1, 3 or 4; anything else stays a tensor.
+    kind: ``series`` where they are [N, T] or [N, C, T], signals of C channels over T steps.
     target: classes [N], labels of 0 and 1 [N, L], values [N] or [N, T], or masks of integers [N, H, W],
         whose ``classes`` and ``ignore_index`` are those of the source ``folder``. A task without targets
         reads none.
@@ -65,6 +67,7 @@ def arrays(
         splits=found[split] if split else None,
         groups=found[group] if group else None,
         options=MaskOptions(classes, None, ignore_index),
+        kind=kind,
     )
     return Draft(
         filenames=row_names(count),
@@ -85,6 +88,7 @@ class _Parts:
     splits: Array | None
     groups: Array | None
     options: MaskOptions
+    kind: Literal["series"] | None
 
     def some(self, rows: Array) -> _Parts:
         if len(rows) == len(self.inputs):
@@ -101,7 +105,11 @@ class _Parts:
         """rows: the number of each in the file, which is its FILENAME."""
         found = self.problems(rows, target_kind)
         raise_problems([problem for problems in found.values() for _, problem in problems])
-        kind, samples = as_samples(self.inputs, self.where)
+        kind: Kind
+        if self.kind == "series":
+            kind, samples = "series", as_series(self.inputs, self.where)
+        else:
+            kind, samples = as_samples(self.inputs, self.where)
         masks = None
         if target_kind == "mask":
             if kind != "image":
@@ -223,6 +231,15 @@ def as_samples(values: Array, where: str) -> tuple[Literal["image", "vector", "t
     if kind == "image" and values.dtype == np.uint16:
         values = values.astype(np.float32) / np.float32(65535)
     return kind, finite(values, where)
+
+
+def as_series(values: Array, where: str) -> Array:
+    """Signals [N, T] or [N, C, T] as float32 [N, C, T]; DataError where they are of another shape or kind."""
+    if values.dtype.kind not in "buif" or values.ndim not in (2, 3):
+        what = f"an array {list(values.shape)} of {values.dtype} holds no series"
+        raise DataError(Problem(what, where, "series are numbers [N, T] or [N, C, T]"))
+    found = finite(values, where).astype(np.float32, copy=False)
+    return found[:, None] if values.ndim == 2 else found
 
 
 def finite(values: Array, where: str) -> Array:

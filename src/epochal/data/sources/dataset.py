@@ -38,7 +38,8 @@ def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
 
     Inputs are tensors, arrays, PIL images or numbers: three dimensions with 1, 3 or 4 channels are an
     image, one or none a vector, others a tensor. ``classes`` and ``groups`` of the Dataset are used where
-    it has them.
+    it has them. Of a dict, every tensor, array and image but the target is an input, and reaches forward of
+    the network by its name where they are several; texts and numbers, as a path or an id, are passed over.
     Every item is read once, for its target. Items are random where a few of them differ when read again
     or draw from a global generator; then ``item`` is set and no sample is kept.
     name: of the Dataset, for messages. Raises DataError naming the items that are wrong.
@@ -67,14 +68,23 @@ def from_dataset(dataset: Any, *, target_kind: TargetKind, name: str) -> Source:
     manifest = Manifest(filenames, targets, target_kind, names, _groups(dataset, count, name))
     # the samples of a random Dataset have no digest of their own
     samples = np.frombuffer(name.encode() if is_random else b"".join(contents.digests), np.uint8)
-    digest = digest_arrays(manifest, samples, *([given_targets] if masks is not None else []))
+    others = {key: _stacked(values, name, key) for key, values in contents.others.items()}
+    drawn = [given_targets] if masks is not None else []
+    digest = digest_arrays(manifest, samples, *drawn, *others.values())
+    if others and is_random:
+        what = "its items are random and have several inputs, which are read once only"
+        raise DataError(Problem(what, name, "make them the same each time; augment is the place for chance"))
     if is_random:
         return Source(manifest, contents.kind, items.sample, digest, item=items)
     if contents.samples and len({(array.shape, array.dtype) for array in contents.samples}) == 1:
         array = np.stack(contents.samples)
-        return Source(manifest, contents.kind, array.__getitem__, digest, array=array, masks=masks)
-    read: Callable[[int], Array] = contents.samples.__getitem__ if contents.samples else items.sample
-    return Source(manifest, contents.kind, read, digest, masks=masks)
+        read: Callable[[int], Array] = array.__getitem__
+    else:
+        array = None
+        read = contents.samples.__getitem__ if contents.samples else items.sample
+    first = contents.first if others else None
+    kind = contents.kind
+    return Source(manifest, kind, read, digest, array=array, masks=masks, others=others, first=first)
 
 
 @dataclass(frozen=True)
@@ -86,13 +96,13 @@ class _Items:
     labelled: bool
 
     def __call__(self, row: int) -> tuple[Array, Any]:
-        _, sample, target = self.read(row)
-        return sample, target
+        item = self.read(row)
+        return item.sample, item.target
 
     def sample(self, row: int) -> Array:
-        return self.read(row)[1]
+        return self.read(row).sample
 
-    def read(self, row: int) -> tuple[Kind, Array, Any]:
+    def read(self, row: int) -> _Item:
         where = f"item {row} of {self.name}"
         try:
             item = self.dataset[row]
@@ -101,17 +111,32 @@ class _Items:
             what = f"{where} failed: {type(error).__name__}: {error}"
             raise DataError(Problem(what, where=f"{frame.filename}:{frame.lineno}")) from error
         inputs, target = pair_of(item, where) if self.labelled else (_input(item, where), None)
-        return *_converted(inputs, where), target
+        others = {}
+        if isinstance(item, Mapping):
+            first, *names = _inputs(item)
+            others = {name: _converted(item[name], where)[1] for name in names}
+        return _Item(*_converted(inputs, where), target, first if others else "", others)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """One item. first: what the sample is called where there are others."""
+
+    kind: Kind
+    sample: Array
+    target: Any
+    first: str
+    others: dict[str, Array]
 
 
 def pair_of(item: Any, where: str) -> tuple[Any, Any]:
     """Input and target of a Dataset's item; DataError where it is none of the forms that are understood."""
     if isinstance(item, Mapping):
-        found = [next((item[key] for key in keys if key in item), None) for keys in _KEYS]
-        if found[0] is None or found[1] is None:
+        inputs, target = _inputs(item), next((item[key] for key in _KEYS[1] if key in item), None)
+        if not inputs or target is None:
             shown = ", ".join(str(key) for key in item)
             raise DataError(Problem(f"is a dict of {shown}", where=where, mend=_EXPECTED))
-        return found[0], found[1]
+        return item[inputs[0]], target
     if isinstance(item, tuple | list) and len(item) == 2:
         return item[0], item[1]
     held = f" of {len(item)}" if isinstance(item, tuple | list) else ""
@@ -121,12 +146,20 @@ def pair_of(item: Any, where: str) -> tuple[Any, Any]:
 def _input(item: Any, where: str) -> Any:
     """The input of an item that may have a target or none."""
     if isinstance(item, Mapping):
-        found = [item[key] for key in _KEYS[0] if key in item]
+        found = _inputs(item)
         if not found:
             shown = ", ".join(str(key) for key in item)
             raise DataError(Problem(f"is a dict of {shown}", where=where, mend="return a dict with input"))
-        return found[0]
+        return item[found[0]]
     return item[0] if isinstance(item, tuple | list) and item else item
+
+
+def _inputs(item: Mapping[Any, Any]) -> list[str]:
+    """The keys of the inputs: the one that is called so first, then all that hold arrays but the target."""
+    target = next((key for key in _KEYS[1] if key in item), None)
+    held = [key for key, value in item.items() if isinstance(value, torch.Tensor | np.ndarray | Image.Image)]
+    named = [key for key in _KEYS[0] if item.get(key) is not None][:1]
+    return [*named, *(str(key) for key in held if key not in (target, *named))]
 
 
 def _converted(value: Any, where: str) -> tuple[Kind, Array]:
@@ -155,6 +188,8 @@ class _Contents:
     targets: list[Any]
     digests: list[bytes]
     samples: list[Array]  # none where all together are too large
+    first: str
+    others: dict[str, list[Array]]
 
 
 def _read_all(items: _Items, count: int, keep: bool) -> _Contents:
@@ -166,22 +201,32 @@ def _read_all(items: _Items, count: int, keep: bool) -> _Contents:
         seed(0)
         for row in range(count):
             try:
-                kind, sample, target = items.read(row)
+                item = items.read(row)
             except DataError as error:
                 problems += error.problems
                 if len(problems) >= SHOWN:
                     break
                 continue
-            contents = contents or _Contents(kind, [], [], [])
-            if kind != contents.kind:
-                what = f"its input is of kind {kind}, that of others {contents.kind}"
-                problems.append(Problem(what, where=f"item {row} of {items.name}"))
-            contents.targets.append(target)
+            if contents is None:
+                contents = _Contents(item.kind, [], [], [], item.first, {name: [] for name in item.others})
+            where = f"item {row} of {items.name}"
+            if item.kind != contents.kind:
+                what = f"its input is of kind {item.kind}, that of others {contents.kind}"
+                problems.append(Problem(what, where))
+            if item.others.keys() != contents.others.keys():
+                had = ", ".join(contents.others) or "none"
+                own = ", ".join(item.others) or "none"
+                what = f"its inputs beside the first are {own}, those of item 0 {had}"
+                problems.append(Problem(what, where, "give all items the same inputs"))
+                continue
+            for name, value in item.others.items():
+                contents.others[name].append(value)
+            contents.targets.append(item.target)
             if keep:
-                contents.digests.append(array_digest(sample))
-                kept += sample.nbytes
+                contents.digests.append(array_digest(item.sample))
+                kept += item.sample.nbytes
                 if kept <= _KEPT_BYTES:
-                    contents.samples.append(sample)
+                    contents.samples.append(item.sample)
                 else:
                     contents.samples.clear()
     raise_problems(problems)
@@ -189,16 +234,16 @@ def _read_all(items: _Items, count: int, keep: bool) -> _Contents:
     return contents
 
 
-def _stacked(targets: list[Any], name: str) -> Array:
-    """Targets of all items as one array [N] or [N, T]."""
+def _stacked(targets: list[Any], name: str, what_is: str = "target") -> Array:
+    """Targets, or inputs beside the first, of all items as one array [N, ...]."""
     arrays = [
         target.detach().cpu().numpy() if isinstance(target, torch.Tensor) else np.asarray(target)
         for target in targets
     ]
     for row, array in enumerate(arrays):
         if array.shape != arrays[0].shape:
-            what = f"its target has the shape {list(array.shape)}, that of item 0 {list(arrays[0].shape)}"
-            raise DataError(Problem(what, where=f"item {row} of {name}", mend="give all targets one shape"))
+            what = f"its {what_is} has the shape {list(array.shape)}, that of item 0 {list(arrays[0].shape)}"
+            raise DataError(Problem(what, f"item {row} of {name}", "give those of all items one shape"))
     return np.stack(arrays)
 
 

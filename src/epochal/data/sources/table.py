@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from epochal.data.columns import Chosen, choose_columns
+from epochal.data.columns import Chosen, choose_columns, typed_columns
 from epochal.data.images import Channels
 from epochal.data.manifest import Array, Manifest, Source, TargetKind, row_names
 from epochal.data.masks.read import MaskOptions, mask_files
 from epochal.data.problems import raise_problems
 from epochal.data.sources.column_samples import column_samples
+from epochal.data.sources.digest import digest_frame
 from epochal.data.sources.draft import Draft, RowProblems
 from epochal.data.sources.files import medium_of, source_of_files
 from epochal.data.sources.listed_files import file_paths, mask_paths
@@ -55,7 +56,8 @@ def table(
 
     file: the column of paths of images or sounds below ``root`` (by default the table's folder). text: the
         column of texts, by which samples are texts. Without both a sample is the vector of ``features``, by
-        default every column that has no other part and can be used.
+        default every column that has no other part and can be used. Features with a file are a second input
+        beside the image or sound: a network gets them by the names image (or series) and columns.
     types: of columns, ``number``, ``boolean``, ``date``, ``category`` or ``ignore``; inferred where it is not
         said. Where all are numbers and none is missing they are the vector; else the source has a frame.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
@@ -74,12 +76,12 @@ def table(
     others = [name for name in (group, split) if name is not None]
     inputs = [name for name in (file, text) if name is not None]
     raise_problems(rows.missing(list(dict.fromkeys([*inputs, *targets, *(features or ()), *others]))))
-    if len(inputs) + (features is not None) > 1:
+    if len(inputs) > 1 or (text is not None and features is not None):
         mend = "give images by 'file', texts by 'text', or vectors by 'features'"
         raise ConfigError(Problem("a table gives samples of one kind", "data.source", mend))
     if target_kind == "mask" and file is None:
         raise ConfigError(Problem("masks belong to images", "data.source", "name their column as 'file'"))
-    if inputs and types is not None:
+    if inputs and features is None and types is not None:
         mend = "leave it out: images or texts are the samples"
         raise ConfigError(Problem("'types' are of columns that are features", "data.source.types", mend))
     if both := [name for name in targets if name in (features or ())]:
@@ -87,7 +89,7 @@ def table(
         raise ConfigError(Problem(what, str(rows.path), "leave one of them out"))
     base = Path(root).expanduser() if root is not None else rows.path.parent
     chosen = None
-    if not inputs:
+    if not inputs or features is not None:
         chosen = choose_columns(rows, (*targets, *others), features or (), types or {})
     options = MaskOptions(classes, colors, ignore_index)
     columns = _Columns(file, text, target, chosen or Chosen({}), group, split, base, options)
@@ -144,9 +146,10 @@ def _source(
     if target_kind == "mask":
         drawn = mask_paths(rows, columns.targets, columns.root, problems)
     else:
-        values, names = _targets(rows, columns.target, target_kind, problems)
+        values, names = table_targets(rows, columns.target, target_kind, problems)
     if columns.file is not None:
         filenames, paths = file_paths(rows, columns.file, columns.root, problems)
+        beside = typed_columns(rows, columns.chosen.types, problems)
         raise_problems(problems)
         if target_kind == "mask":
             masks = mask_files(drawn, columns.options)
@@ -154,7 +157,10 @@ def _source(
         named = pl.Series("FILENAME", filenames)
         manifest = Manifest(named, values, target_kind, names, groups, splits, rows.frame)
         drawings = drawn if masks is not None else ()
-        return source_of_files(manifest, paths, medium_of(paths), channels, masks, drawings)
+        source = source_of_files(manifest, paths, medium_of(paths), channels, masks, drawings)
+        if not columns.chosen.types:
+            return source
+        return replace(source, beside=beside, digest=source.digest + digest_frame(manifest, beside))
     if columns.text is not None:
         raise_problems(problems)
         beside = rows.frame.drop(columns.text)
@@ -177,12 +183,13 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
     if kind == "mask":
         mask_paths(rows, columns.targets, columns.root, found["bad_target"])
     else:
-        _targets(rows, columns.target, kind, found["bad_target"])
+        table_targets(rows, columns.target, kind, found["bad_target"])
     if columns.file is not None:
         of_files: list[Problem] = []
         file_paths(rows, columns.file, columns.root, of_files)
         for problem in of_files:
             found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
+        typed_columns(rows, columns.chosen.types, found["bad_feature"])
     elif columns.text is None:
         column_samples(rows, columns.chosen, found["bad_feature"])
     places = {rows.place(row): int(number) for row, number in enumerate(numbers)}
@@ -198,7 +205,7 @@ def _filenames(rows: Table, column: str) -> pl.Series:
     return pl.Series("FILENAME", names)
 
 
-def _targets(
+def table_targets(
     rows: Table, target: str | list[str], kind: TargetKind, problems: list[Problem]
 ) -> tuple[Array, tuple[str, ...]]:
     """The targets as the manifest holds them, and their names; adds a problem for each bad row."""
