@@ -90,7 +90,9 @@ def test_a_run_learns_and_writes_what_a_run_writes(folder: Path) -> None:
             assert np.asarray(drawn.convert("L")).std() > 5
     worst = pl.read_csv(run.folder.curve("errors", "test"))
     assert worst["DICE"].is_sorted()
-    assert worst["FILENAME"][0] in epochal.report(run).read_text()
+    page = epochal.report(run).read_text()
+    assert worst["FILENAME"][0] in page
+    assert " pixels right" in page
 
     # new images come back as masks of their own size
     new = folder / "new"
@@ -108,6 +110,10 @@ def test_a_run_learns_and_writes_what_a_run_writes(folder: Path) -> None:
     assert pl.read_csv(folder / "out" / "predictions.csv").columns[-3:] == [
         f"SHARE_{name}" for name in CLASSES
     ]
+    found = epochal.predict(run, new / "images", output=folder / "tables" / "new.csv", quiet=True)
+    assert found["MASK"].to_list() == ["new/s00.png", "new/s01.png", "new/s02.png"]  # not among other files
+    assert sorted(path.name for path in (folder / "tables").iterdir()) == ["new", "new.csv"]
+    assert all((folder / "tables" / name).is_file() for name in found["MASK"])
     with pytest.raises(epochal.RequestError, match="among the images"):
         epochal.predict(run, new / "images", output=new / "images", quiet=True)
 

@@ -98,8 +98,11 @@ def test_from_a_table_to_predictions_and_a_report(table: Path, caplog: pytest.Lo
     with pytest.raises(RequestError, match=r"no such file or folder; check the path, or give texts"):
         epochal.predict(run, ["a joy"], quiet=True)
     pl.DataFrame({"text": texts}).write_csv("other.csv")
-    with pytest.raises(RequestError, match="no column is called 'review'"):
+    with pytest.raises(RequestError, match=r"other\.csv: no column is called 'review'"):
         epochal.predict(run, "other.csv", quiet=True)
+    with caplog.at_level("WARNING"):
+        epochal.predict(run, texts=["", "fine"], quiet=True)
+    assert "texts: 1 of 2 texts empty" in caplog.text
 
     # other data, of which a part was trained on
     more = pl.concat([reviews(20, seed=7), pl.read_csv(table)[:20]])
@@ -112,6 +115,7 @@ def test_from_a_table_to_predictions_and_a_report(table: Path, caplog: pytest.Lo
     errors = pl.read_csv(run.folder.curve("errors", "test"))
     assert all(errors["TEXT"].to_list())
     assert errors["TEXT"][0].split(" (")[0] in page
+    assert "<dt>encoded</dt><dd>bpe</dd>" in page
 
 
 def test_what_a_text_holds_is_text_in_the_report(table: Path) -> None:

@@ -35,6 +35,16 @@ def test_val_and_test_stand_side_by_side_with_the_interval(
     ]
 
 
+def test_other_data_keeps_its_whole_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "second_hospital.json").write_text(json.dumps({"overall": {"loss": 0.4}}))
+    print_scores(Run(tmp_path), ["second_hospital"])
+    assert capsys.readouterr().out.splitlines() == [
+        "      second_hospital",
+        "loss           0.4000",
+    ]
+
+
 def test_subgroups_are_a_table_with_marks_and_few_groups_a_remark(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,8 @@ from epochal.cli.options import device_option, quiet_option, runs_option
     "--output",
     "-o",
     metavar="FILE",
-    help="A .csv, .parquet or .jsonl file, or a folder for masks; else a CSV on standard output.",
+    help="A .csv, .parquet or .jsonl file, or a folder for masks; else a CSV on standard output. "
+    "Of segmentation, a file's masks lie in a folder of its name.",
 )
 @click.option(
     "--batch-size", default=128, show_default=True, type=click.IntRange(min=1), help="Samples at once."

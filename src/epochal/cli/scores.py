@@ -27,10 +27,12 @@ def print_scores(run: Run, splits: Sequence[str] = ("val", "test")) -> None:
     width = max(len(name) for name in names)
     last = list(found)[-1]
     intervals = found[last].get("intervals", {})
-    heads = "".join(f"  {split[:9]:>9}" for split in found)
+    room = {split: max(9, len(split)) for split in found}  # other data is called as its file is
+    heads = "".join(f"  {split:>{room[split]}}" for split in found)
     click.echo(f"{'':{width}}{heads}" + interval_heading(found[last]))
     for name in names:
-        cells = "".join(f"  {rows[split][name]:9.4f}" if name in rows[split] else " " * 11 for split in found)
+        shown = {split: f"{rows[split][name]:.4f}" if name in rows[split] else "" for split in found}
+        cells = "".join(f"  {cell:>{room[split]}}" for split, cell in shown.items())
         low_high = "   {:.4f} to {:.4f}".format(*intervals[name]) if name in intervals else ""
         click.echo(f"{name:{width}}{cells}{low_high}")
     print_threshold(found[last], last)

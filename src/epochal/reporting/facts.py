@@ -61,7 +61,7 @@ def _data_facts(record: Record) -> list[tuple[str, str]]:
         ("source", component(settings.get("source"))),
         ("split", component(settings["split"]) if settings.get("split") else ""),
         ("prepared", component(settings.get("prepare"))),
-        ("encoded", component(settings.get("encode"))),
+        ("encoded", component(settings.get("encode") or _encoded(record))),
         ("augmented", component(settings.get("augment"))),
         ("normalised", component(settings.get("normalize"))),
         ("transformed", component(settings.get("transform")) if settings.get("transform") else ""),
@@ -70,6 +70,13 @@ def _data_facts(record: Record) -> list[tuple[str, str]]:
         ("excluded", component(settings.get("exclude")) if settings.get("exclude") else ""),
     ]
     return [(name, value) for name, value in found if value]
+
+
+def _encoded(record: Record) -> str | None:
+    """What a config that leaves it open has encoded samples by."""
+    kinds = {"columns": "columns", "vocabulary": "words", "tokenizer": "bpe"}
+    found = record.encoding.get("sample") or record.encoding.get("beside") or {}
+    return kinds.get(found.get("kind", ""))
 
 
 def _durations(record: Record) -> list[tuple[str, str]]:

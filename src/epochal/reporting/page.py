@@ -99,17 +99,22 @@ def _result_sections(record: Record, figures: _Figures) -> list[Section]:
     ]
     return [
         Section("scores", "Scores", scores.overall_table(record)),
-        Section("results", "Results in detail", {"splits": [_detail(result, figures) for result in results]}),
+        Section(
+            "results",
+            "Results in detail",
+            {"splits": [_detail(record, result, figures) for result in results]},
+        ),
         Section("subgroups", "Subgroups", {"splits": groups} if groups else {}),
         Section("mistakes", "Mistakes", {"splits": wrong} if wrong else {}),
     ]
 
 
-def _detail(result: SplitResult, figures: _Figures) -> dict[str, Any]:
+def _detail(record: Record, result: SplitResult, figures: _Figures) -> dict[str, Any]:
     return {
         "name": result.name,
         "classes": scores.class_table(result),
         "confusion": scores.confusion(result),
+        "counted": "pixels " if words.component(record.config.get("task")).startswith("segmentation") else "",
         "charts": figures.draw(result_charts(result)),
     }
 

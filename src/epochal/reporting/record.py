@@ -48,6 +48,7 @@ class Record:
     log: the last line of ``run.log`` without its time. inspection: ``inspect.json``, of a parent that of
     its first fold.
     crossval, fold_roc: ``crossval.json`` and ``curves/roc_folds.csv`` of a parent.
+    encoding: ``encoding.json``, of a parent that of its first fold.
     best_epoch: by the monitor, from 1; None without an epoch.
     pictures: what the task drew of the best weights.
     predicted: samples of each class in the predictions of a split, by split, where targets are classes.
@@ -61,6 +62,7 @@ class Record:
     environment: Json
     history: list[Json]
     statistics: Json
+    encoding: Json
     inspection: Json
     crossval: Json
     log: str
@@ -111,6 +113,7 @@ def read_record(run: Run) -> Record:
         environment=environment,
         history=history,
         statistics=_json(folder.statistics),
+        encoding=_json(folder.encoding) or _json(first.encoding),
         inspection=_json(folder.inspection) or _json(first.inspection),
         crossval=crossval,
         log=_last_line(folder.log),

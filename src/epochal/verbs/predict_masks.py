@@ -30,15 +30,19 @@ def predict_masks(
 ) -> pl.DataFrame:
     """INDEX, FILENAME, MASK where ``output`` is given, and the share of each class among the pixels.
 
-    given: what ``opened`` was opened from. output: the folder of masks, or a table inside of it. colors: of
-    the classes, uint8 [256, 3]. Raises RequestError where masks would lie among the images given.
+    given: what ``opened`` was opened from. output: the folder of masks and of predictions.csv; or a table,
+    whose masks lie in a folder of its name beside it. MASK is relative to the table. colors: of the classes,
+    uint8 [256, 3]. Raises RequestError where masks would lie among the images given.
     """
     names = predictors[0].task.names
     table_path = None
-    if output is not None:
-        table_path = Path(output) if Path(output).suffix in WRITERS else Path(output) / "predictions.csv"
-        _check_place(table_path.parent, given)
     files = _file_names(opened.filenames)
+    if output is not None:
+        table_path, below = Path(output) / "predictions.csv", ""
+        if Path(output).suffix in WRITERS:
+            table_path, below = Path(output), f"{Path(output).stem}/"
+        _check_place(table_path.parent / below, given)
+        files = [below + name for name in files]
     shares = np.zeros((len(opened), len(names)))
     for row, mask in enumerate(masks_of(predictors, opened, batch_size, advance)):
         counts = np.bincount(mask.ravel(), minlength=256)[: len(names)]
