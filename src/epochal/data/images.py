@@ -119,6 +119,8 @@ def opened_image(path: str | os.PathLike[str], use: Callable[[Image.Image], Resu
             if image.width * image.height > PIXEL_LIMIT:
                 raise Image.DecompressionBombError
             return use(image)
+    except DataError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         what = f"the image has more than {PIXEL_LIMIT:,} pixels"
         mend = "cut it into tiles or shrink it"

@@ -17,7 +17,6 @@ from epochal.data.check.summary import SplitSummary, summarise
 from epochal.data.check.texts import shortened, texts_of
 from epochal.data.column_facts import ColumnFacts, describe_columns
 from epochal.data.folds import FOLDS
-from epochal.data.masks.coding import palette
 from epochal.data.masks.read import painted
 from epochal.data.sounds import sound_rate
 from epochal.data.statistics import Statistics
@@ -259,25 +258,25 @@ def _classes(data: Data, split: str) -> Iterator[Row]:
     if manifest.target_kind in ("value", "none"):
         yield Row("samples", len(rows), _pictures(data, rows))
         return
+    targets = manifest.targets[rows]
     for index, name in enumerate(manifest.names):
-        targets = manifest.targets[rows]
         chosen = rows[targets == index if manifest.target_kind == "class" else targets[:, index] > 0]
-        yield Row(name, len(chosen), _pictures(data, chosen))
+        yield Row(name, len(chosen), _pictures(data, chosen, index))
 
 
-def _pictures(data: Data, rows: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any] | None]:
+def _pictures(data: Data, rows: np.ndarray[Any, Any], of: int = 0) -> list[np.ndarray[Any, Any] | None]:
     places = np.unique(np.linspace(0, len(rows) - 1, min(_EACH, len(rows))).round().astype(int))
-    return [_picture(data, int(row)) for row in rows[places]]
+    return [_picture(data, int(row), of) for row in rows[places]]
 
 
-def _picture(data: Data, row: int) -> np.ndarray[Any, Any]:
-    """A picture of a prepared sample, under the colours of its mask where it has one."""
+def _picture(data: Data, row: int, of: int) -> np.ndarray[Any, Any]:
+    """A picture of a prepared sample, one class of its mask painted where it has one; the first never is."""
     picture = pictured(data.source)
     assert picture is not None
-    image = picture(data.samples.read(row), data.prepare.rate)
-    if data.masks is None:
+    image, masks = picture(data.samples.read(row), data.prepare.rate), data.source.masks
+    if data.masks is None or masks is None:
         return image
-    return painted(image, data.masks[row], palette(data.source.manifest.names))
+    return painted(image, np.where(data.masks[row] == of, of, 0), masks.coding.palette)
 
 
 def _offending(data: Data, found: Inspection) -> Iterator[Row]:

@@ -47,7 +47,7 @@ def test_masks_that_cant_be_used_are_set_aside_with_their_rows(tmp_path: Path) -
     }
     assert by_kind["mask_size"].drop == {1: "images/b.png"}
     assert "the mask is 6×12, its image 12×12" in by_kind["mask_size"].notes[0]
-    assert "value 9 stand" in by_kind["bad_mask"].notes[0]
+    assert "its mask: its value 9 stands" in by_kind["bad_mask"].notes[0]
 
 
 def test_empty_masks_and_masks_without_an_image_are_odd(tmp_path: Path) -> None:

@@ -68,3 +68,9 @@ def test_colours_are_the_datas_own_or_all_different() -> None:
     colors = palette(("road", "sky"), {"sky": [1, 2, 3]})
     assert colors[1].tolist() == [1, 2, 3]
     assert len(np.unique(palette([])[:60], axis=0)) == 60
+
+
+def test_coloured_masks_are_shown_in_their_own_colours() -> None:
+    coding = given_coding(None, {"road": [1, 2, 3], "sky": [9, 8, 7]}, None)
+    assert coding is not None
+    assert coding.palette[:2].tolist() == [[1, 2, 3], [9, 8, 7]]

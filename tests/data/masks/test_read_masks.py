@@ -41,8 +41,14 @@ def test_gray_saved_as_colour_is_read_and_colour_without_a_meaning_is_a_fault(tm
     assert np.array_equal(read_mask(gray), VALUES)
     red = np.zeros((2, 3, 3), np.uint8)
     red[0, 0, 0] = 200
-    with pytest.raises(DataError, match="coloured; say what its colours mean"):
+    with pytest.raises(DataError, match=r"red\.png: the mask is coloured; say .* colors: \{road"):
         read_mask(saved(tmp_path / "red.png", red))
+
+
+def test_masks_that_are_all_unfit_are_told_by_name(tmp_path: Path) -> None:
+    red = saved(tmp_path / "red.png", np.full((2, 3, 3), [200, 0, 0], np.uint8))
+    with pytest.raises(DataError, match=r"red\.png: the mask is coloured"):
+        mask_files([red, red], MaskOptions())
 
 
 def test_colours_become_classes(tmp_path: Path) -> None:
@@ -53,7 +59,7 @@ def test_colours_become_classes(tmp_path: Path) -> None:
     assert masks(0).tolist() == [[2, 0], [1, IGNORED]]
     assert masks.counts.tolist() == [[1, 1, 1]]
     masks = mask_files([path], MaskOptions(colors=colors))
-    with pytest.raises(DataError, match=r"colour \[9, 9, 9\] stand"):
+    with pytest.raises(DataError, match=r"colour \[9, 9, 9\] stands"):
         masks(0)
 
 

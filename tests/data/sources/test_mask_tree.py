@@ -74,5 +74,15 @@ def test_a_table_has_a_column_of_masks(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("image,mask\ni/a.png,m/none.png\ni/b.png,/etc/passwd\n")
     with pytest.raises(DataError, match=r"(?s)'m/none.png' does not exist.*lies outside"):
         table(tmp_path / "t.csv", file="image", target="mask", target_kind="mask").source()
-    with pytest.raises(ConfigError, match="masks belong to images"):
+    with pytest.raises(ConfigError, match="name the column of images as 'file'"):
         table(tmp_path / "t.csv", target="mask", target_kind="mask")
+
+
+def test_a_task_of_classes_does_not_take_images_and_their_masks_for_two_classes(tmp_path: Path) -> None:
+    put(tmp_path, "images/a.png", "masks/a.png")
+    with pytest.raises(ConfigError, match="choose task: segmentation, or call the folders otherwise"):
+        folder(tmp_path, target_kind="class")
+    put(tmp_path, "others/a.png")
+    assert folder(tmp_path, target_kind="class").source().manifest.names == ("images", "masks", "others")
+    with pytest.raises(ConfigError, match="'colors' and 'ignore_index' are of masks"):
+        folder(tmp_path, colors={"road": [1, 2, 3], "sky": [0, 0, 0]}, target_kind="class")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,7 +26,10 @@ def mask_faults(subject: Subject, facts: FileFacts | None) -> list[Finding]:
     by_kind: dict[str, list[tuple[int, Problem]]] = defaultdict(list)
     for row, fault in enumerate(masks.faults):
         if fault is not None:
-            by_kind["bad_mask" if masks.places[row] else "missing_mask"].append((row, fault))
+            kind = "bad_mask" if masks.places[row] else "missing_mask"
+            # the place is the image's, and what is told is of another file
+            told = replace(fault, what=f"its mask: {fault.what}") if kind == "bad_mask" else fault
+            by_kind[kind].append((row, told))
         elif (wrong := _other_size(subject.source, facts, row)) is not None:
             by_kind["mask_size"].append((row, wrong))
     words = {

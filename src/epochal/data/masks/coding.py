@@ -45,6 +45,15 @@ class Coding:
     ignored: int | None
     colored: bool = False
 
+    @property
+    def palette(self) -> Array:
+        """A colour for each class, uint8 [256, 3]: that of the masks themselves where they are coloured."""
+        colors: dict[str, Color] = {
+            name: [value >> 16, value >> 8 & 255, value & 255]
+            for name, value in zip(self.names, self.values, strict=True)
+        }
+        return palette(self.names, colors if self.colored else None)
+
     def classes_of(self, mask: Array) -> Array:
         """Values [H, W] as classes, uint8 [H, W]; DataError naming the values that are none."""
         known = [*self.values, *([] if self.ignored is None else [self.ignored])]
@@ -70,7 +79,8 @@ class Coding:
         mend = f"the classes are {there}" + (", ..." if len(self.names) > 8 else "")
         if self.ignored is not None:
             mend += f"; {self._word(self.ignored)} is left out"
-        return Problem(f"its {noun}{'s' if len(values) > 1 else ''} {shown} stand for no class", mend=mend)
+        stand = f"{noun}s {shown} stand" if len(values) > 1 else f"{noun} {shown} stands"
+        return Problem(f"its {stand} for no class", mend=mend)
 
     def _word(self, value: int) -> str:
         return str([value >> 16, value >> 8 & 255, value & 255]) if self.colored else str(value)
@@ -112,8 +122,13 @@ def _checked(coding: Coding) -> Coding:
     if not 2 <= count <= MOST_CLASSES or len(set(coding.names)) < count:
         what = f"masks can't have these {count} classes"
         raise ConfigError(Problem(what, where, f"name 2 to {MOST_CLASSES} classes, each once"))
-    if len({*coding.values, coding.ignored}) <= count:
-        raise ConfigError(Problem("two classes, or one and what is left out, have one value", where))
+    meanings = [*coding.names, "what is left out"]
+    by_value: dict[int | None, list[str]] = {}
+    for value, name in zip((*coding.values, coding.ignored), meanings, strict=True):
+        by_value.setdefault(value, []).append(name)
+    if twice := [" and ".join(names) for names in by_value.values() if len(names) > 1]:
+        what = f"{', '.join(twice)} have one value in the masks"
+        raise ConfigError(Problem(what, where, "give each a value of its own"))
     return coding
 
 

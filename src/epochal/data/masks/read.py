@@ -17,8 +17,10 @@ from epochal.data.manifest import Array
 from epochal.data.masks.coding import IGNORED, Classes, Coding, Color, given_coding, settled
 from epochal.errors import DataError, Problem
 
+_MOST_FAULTS = 3
 MASK_SUFFIXES = IMAGE_SUFFIXES | {".npy"}
 
+_COLORS = "say in the source what its colours mean: colors: {road: [128, 64, 128], ...}"
 _SAVE = "save masks as PNG of one channel or a palette; JPEG changes values"
 
 
@@ -100,7 +102,8 @@ def read_mask(path: str | os.PathLike[str], colored: bool = False) -> Array:
     try:
         return opened_image(path, partial(_values, colored=colored))
     except DataError as error:
-        raise DataError(*(replace(each, mend=each.mend or _SAVE) for each in error.problems)) from error
+        told = (replace(each, where=each.where or name, mend=each.mend or _SAVE) for each in error.problems)
+        raise DataError(*told) from error
 
 
 def _array(path: Path) -> Array:
@@ -127,7 +130,7 @@ def _values(image: Image.Image, colored: bool) -> Array:
     if values.ndim == 3:  # gray, saved as colour, perhaps with transparency
         values = values[:, :, : 1 if image.mode in ("LA", "La") else 3]
         if (values != values[:, :, :1]).any():
-            raise ValueError("it is coloured; say what its colours mean (source.colors)")
+            raise DataError(Problem("the mask is coloured", mend=_COLORS))
         values = values[:, :, 0]
     if values.dtype.kind == "f" and (values != np.rint(values)).any():
         raise ValueError("its values are no whole numbers")
@@ -168,6 +171,8 @@ def _counted(
         seen = list(pool.map(look, range(len(places))))
     ignored = options.ignored if isinstance(options.ignored, int) else None
     present = np.unique(np.concatenate([each.values for each in seen])).tolist()
+    if coding is None and not present:  # no mask says anything of the classes
+        raise DataError(*[each.fault for each in seen if each.fault is not None][:_MOST_FAULTS])
     coding = settled(coding, present, ignored)
     counts = np.zeros((len(seen), 256), np.int64)
     faults = [each.fault for each in seen]

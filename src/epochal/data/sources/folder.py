@@ -20,7 +20,7 @@ from epochal.data.sources.files import medium_of, source_of_files
 from epochal.data.sources.mask_tree import mask_tree
 from epochal.data.sources.targets import expect_kind, no_targets
 from epochal.data.tables import SPLIT_WORDS
-from epochal.errors import DataError, Problem
+from epochal.errors import ConfigError, DataError, Problem
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ def folder(
     if target_kind == "mask":
         return mask_tree(base, images, masks, MaskOptions(classes, colors, ignore_index), channels)
 
+    _refuse_masks(base, images, masks, classes, colors, ignore_index)
     medium = medium_of(visible_files(base))
 
     def source_of(paths: list[str], manifest: Manifest) -> Source:
@@ -91,6 +92,18 @@ def folder(
     return class_tree(
         base, Sort(medium.noun, "folder", medium.has, source_of), labelled=target_kind != "none"
     )
+
+
+def _refuse_masks(base: Path, images: str, masks: str, *told: object) -> None:
+    """ConfigError where the folder, or what is told of it, is of masks, which only segmentation reads."""
+    mend = "choose task: segmentation"
+    if any(each is not None for each in told):
+        what = "'classes', 'colors' and 'ignore_index' are of masks"
+        raise ConfigError(Problem(what, "data.source", f"{mend}, or leave them out"))
+    found = {path.name for path in base.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    if found == {images, masks}:
+        what = f"its only classes would be '{images}' and '{masks}', as images and their masks are called"
+        raise ConfigError(Problem(what, str(base), f"{mend}, or call the folders otherwise"))
 
 
 def existing_folder(root: str | Path) -> Path:

@@ -80,7 +80,8 @@ def table(
         mend = "give images by 'file', texts by 'text', or vectors by 'features'"
         raise ConfigError(Problem("a table gives samples of one kind", "data.source", mend))
     if target_kind == "mask" and file is None:
-        raise ConfigError(Problem("masks belong to images", "data.source", "name their column as 'file'"))
+        mend = "name the column of images as 'file' and that of masks as 'target', or choose another task"
+        raise ConfigError(Problem("segmentation takes images and masks", "data.source", mend))
     if inputs and features is None and types is not None:
         mend = "leave it out: images or texts are the samples"
         raise ConfigError(Problem("'types' are of columns that are features", "data.source.types", mend))
