@@ -80,6 +80,8 @@ def test_broken_tables_name_the_line(tmp_path: Path) -> None:
         with pytest.raises(DataError) as caught:
             read_table(tmp_path / name)
         assert message in str(caught.value)
+    with pytest.raises(DataError, match="this is a folder, not a table"):
+        read_table(tmp_path)
     with pytest.raises(DataError, match=r"gone\.csv: there is no such file"):
         read_table(tmp_path / "gone.csv")
 

@@ -180,12 +180,20 @@ def _text_part(given: str, path: Path, encoding: TextEncoding) -> _Part:
         except DataError as error:
             problems += error.problems
     raise_problems(problems)
-    return _Part(names, full_names, encoded_texts(texts, encoding).__getitem__)
+    return _Part(names, full_names, encoded_texts(texts, encoding, given).__getitem__)
 
 
-def encoded_texts(texts: Sequence[str], encoding: TextEncoding) -> Array:
-    """Token ids of texts, int32 [N, L]."""
+def encoded_texts(texts: Sequence[str], encoding: TextEncoding, given: str) -> Array:
+    """Token ids of texts, int32 [N, L]; given: where they are from, for the warning of empty ones."""
+    warn_of_empty(texts, given)
     return encoding.encode(pl.DataFrame({encoding.column: pl.Series(list(texts), dtype=pl.String)})).values
+
+
+def warn_of_empty(texts: Sequence[str], given: str) -> None:
+    """A warning where texts are empty: what is predicted for them is no more than a guess."""
+    empty = sum(not text.strip() for text in texts)
+    if empty:
+        log.warning(f"{given}: {empty:,} of {len(texts):,} texts empty; nothing is known of them but a guess")
 
 
 def _array_part(given: str, path: Path, kind: Kind, channels: int | None, features: tuple[str, ...]) -> _Part:
@@ -239,6 +247,9 @@ def _vectors(table: Table, features: tuple[str, ...]) -> Array:
 def _encoded(encoding: Encoding, table: Table, given: str) -> Array:
     """The rows of a table as numbers; what training never saw is counted in the log."""
     frame = table.frame
+    if isinstance(encoding, TextEncoding):
+        raise_problems(table.missing([encoding.column]))
+        warn_of_empty(frame[encoding.column].cast(pl.String).fill_null("").to_list(), given)
     if isinstance(encoding, ColumnEncoding):
         problems = table.missing(list(encoding.types))
         raise_problems(problems)

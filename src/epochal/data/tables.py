@@ -68,6 +68,9 @@ def read_table(path: str | Path, sheet: str | None = None) -> Table:
     suffix = path.suffix.lower()
     if sheet is not None and suffix != ".xlsx":
         raise ConfigError(Problem("'sheet' is for .xlsx files", where=str(path), mend="leave it out"))
+    if path.is_dir():
+        mend = f"name a file that ends in one of {', '.join(TABLE_SUFFIXES)}"
+        raise DataError(Problem("this is a folder, not a table", where=str(path), mend=mend))
     if suffix not in TABLE_SUFFIXES:
         mend = f"use one of {', '.join(TABLE_SUFFIXES)}"
         raise DataError(Problem(f"tables are not read from '{suffix}' files", where=str(path), mend=mend))

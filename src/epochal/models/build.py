@@ -167,7 +167,7 @@ def _check_takes(name: str, function: Callable[..., Any], known: Mapping[str, An
     elif known.get("vocabulary") and "vocabulary" not in asked:
         what, mend = "takes no text", f"use {TEXT_MODELS}"
     elif any(known.get("cardinalities", ())) and "cardinalities" not in asked:
-        what, mend = "takes numbers only, and some columns are categories", f"use {TABLE_MODELS}"
+        what, mend = "takes no columns that are categories", f"use {TABLE_MODELS}"
     else:
         return
     raise ConfigError(Problem(f"{name} {what}", "model", f"{mend}, or a model of your own"))

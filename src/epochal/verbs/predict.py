@@ -62,7 +62,7 @@ def predict(
     themselves for a model that reads text; strings in ``inputs`` are always paths. output: a .csv, .parquet
     or .jsonl file to write the table to. model: as ``epochal.load`` takes it. Of segmentation
     ``output`` is a folder, of the masks (for each image a PNG with a palette, as large as it) and of
-    predictions.csv; or such a table, beside which the masks stand.
+    predictions.csv; or such a table, beside which a folder of its name holds the masks.
 
     Returns INDEX, FILENAME, PREDICTION and PROBABILITY_<class>... (or the predicted values), one row a
     sample; of segmentation MASK, the file, and SHARE_<class>..., the shares of its pixels. Raises
@@ -133,7 +133,7 @@ def _written(texts: Sequence[str], predictor: Predictor) -> Inputs:
         raise RequestError(Problem(f"the model takes samples of kind {predictor.kind}, no texts", mend=mend))
     texts = [texts] if isinstance(texts, str) else texts
     return Inputs(
-        [str(row) for row in range(len(texts))], encoded_texts(texts, predictor.encoding).__getitem__
+        [str(row) for row in range(len(texts))], encoded_texts(texts, predictor.encoding, "texts").__getitem__
     )
 
 
