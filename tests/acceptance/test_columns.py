@@ -148,6 +148,7 @@ def test_new_categories_are_counted(
 def test_what_fills_gaps_is_of_the_training_split(trained: epochal.Run) -> None:
     split = pl.read_csv(trained.path / "split.csv")
     train = people().filter(split["SPLIT"] == "train")
+    assert "<dt>encoded</dt><dd>columns</dd>" in epochal.report(trained).read_text()
     (encoding,) = json.loads(trained.folder.encoding.read_text()).values()
     age = encoding["columns"][0]
     assert (age["name"], age["fill"]) == ("age", train["age"].median())

@@ -115,7 +115,6 @@ def test_from_a_table_to_predictions_and_a_report(table: Path, caplog: pytest.Lo
     errors = pl.read_csv(run.folder.curve("errors", "test"))
     assert all(errors["TEXT"].to_list())
     assert errors["TEXT"][0].split(" (")[0] in page
-    assert "<dt>encoded</dt><dd>bpe</dd>" in page
 
 
 def test_what_a_text_holds_is_text_in_the_report(table: Path) -> None:
