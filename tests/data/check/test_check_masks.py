@@ -59,3 +59,16 @@ def test_empty_masks_and_masks_without_an_image_are_odd(tmp_path: Path) -> None:
         "orphan_mask": ((), "warning"),
     }
     assert "masks/orphan.png" in found[-1].what
+
+
+def test_masks_of_smoothed_edges_are_told_before_each_shade_becomes_a_class(tmp_path: Path) -> None:
+    for name, edge in (("a", 255), ("b", 77)):
+        for tree in ("images", "masks"):
+            (tmp_path / tree).mkdir(exist_ok=True)
+            values = np.array([[0, edge, 255]], np.uint8)
+            Image.fromarray(values).save(tmp_path / tree / f"{name}.png")
+    config = DataConfig.model_validate({"source": {"name": "folder", "root": str(tmp_path)}})
+    found = read_source(config, "mask", cache=tmp_path / "cache", console=Console(quiet=True))
+    (smoothed,) = mask_oddities(found.subject)
+    assert (smoothed.kind, smoothed.rows) == ("smoothed_mask", (1,))
+    assert smoothed.what.startswith("masks hold 77 besides 0 and 255")

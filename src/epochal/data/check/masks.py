@@ -65,7 +65,7 @@ def _other_size(source: Source, facts: FileFacts | None, row: int) -> Problem | 
 
 
 def mask_oddities(subject: Subject) -> list[Finding]:
-    """Masks that show one class alone or nothing, and masks that belong to no image."""
+    """Masks that show one class alone or nothing, that look smoothed, or that belong to no image."""
     masks = subject.source.masks
     if masks is None:
         return []
@@ -81,6 +81,14 @@ def mask_oddities(subject: Subject) -> list[Finding]:
         what = f"{counted(len(empty), 'mask')} with nothing but '{background}'"
         mend = "look whether that is so"
         found.append(subject.finding("empty_mask", "warning", what, mend, empty))
+    between = sorted({*masks.coding.values} - {0, 255})
+    unnamed = masks.coding.names == tuple(map(str, masks.coding.values))
+    if unnamed and between and {0, 255} <= {*masks.coding.values}:
+        rows = np.flatnonzero(masks.counts[:, 1:-1].any(axis=1))
+        some = ", ".join(map(str, between[:_SHOWN])) + (", ..." if between[_SHOWN:] else "")
+        what = f"masks hold {some} besides 0 and 255, and each value is a class"
+        mend = "if these are smoothed edges, save the masks without smoothing; else name the 'classes'"
+        found.append(subject.finding("smoothed_mask", "warning", what, mend, rows))
     if masks.orphans:
         shown = ", ".join(masks.orphans[:_SHOWN]) + (", ..." if masks.orphans[_SHOWN:] else "")
         what = f"{counted(len(masks.orphans), 'mask')} without an image: {shown}"
