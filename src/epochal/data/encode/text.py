@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
@@ -72,13 +72,6 @@ class TextEncoding(Encoding):
                 kept = self.cut(ids)
                 values[row, : len(kept)] = kept
         return Encoded(values, lengths=lengths)
-
-
-def fitted_length(split: Callable[[Sequence[str]], Iterable[Sized]], texts: pl.Series, most: int) -> int:
-    """The most tokens that a text of these has, at most ``most`` and at least one."""
-    blocks = (texts[start : start + _AT_ONCE].to_list() for start in range(0, len(texts), _AT_ONCE))
-    longest = max((len(each) for block in blocks for each in split(block)), default=1)
-    return max(1, min(most, longest))
 
 
 def check_at_least(least: int, **settings: int) -> None:
@@ -173,8 +166,7 @@ def _vocabulary(
     # ties by the alphabet: the order of rows must not decide
     frequent = sorted((-count, token) for token, count in counts.items() if count >= min_frequency)
     tokens = tuple(token for _, token in frequent[: size - 2])
-    length = fitted_length(lambda some: (_split(text, split, lowercase) for text in some), texts, max_length)
-    return Vocabulary(column, length, split, lowercase, tokens)
+    return Vocabulary(column, max_length, split, lowercase, tokens)
 
 
 def _split(text: str, split: str, lowercase: bool) -> list[str]:

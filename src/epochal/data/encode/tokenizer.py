@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from epochal.data.encode.text import PADDING, UNKNOWN, TextEncoding, check_at_least, column_of, fitted_length
+from epochal.data.encode.text import PADDING, UNKNOWN, TextEncoding, check_at_least, column_of
 from epochal.errors import Problem, RequestError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def bpe(
     )
     trained.train_from_iterator(iter(texts), trainer)
     assert (trained.token_to_id("<pad>"), trained.token_to_id("<unk>")) == (PADDING, UNKNOWN)
-    return _fitted(trained, column, texts, max_length, unknown=UNKNOWN, shift=0)
+    return Tokenized(column, max_length, UNKNOWN, 0, json.loads(trained.to_str()))
 
 
 def tokenizer_file(train: pl.DataFrame, path: str, max_length: int = 256) -> Tokenized:
@@ -163,20 +163,12 @@ def _unreadable(path: str, reason: str) -> Problem:
 def _of_file(loaded: Any, train: pl.DataFrame, max_length: int, shift: int) -> Tokenized:
     loaded.no_padding()
     loaded.no_truncation()
-    column, texts = column_of(train)
+    column, _ = column_of(train)
     model = json.loads(loaded.to_str())["model"]
     written = model.get("unk_token")
     number = model.get("unk_id") if written is None else loaded.token_to_id(written)
     unknown = None if number is None else number + shift
-    return _fitted(loaded, column, texts, max_length, unknown, shift)
-
-
-def _fitted(
-    tokenizer: Any, column: str, texts: pl.Series, max_length: int, unknown: int | None, shift: int
-) -> Tokenized:
-    plain = json.loads(tokenizer.to_str())
-    whole = Tokenized(column, max_length, unknown, shift, plain)
-    return Tokenized(column, fitted_length(whole.ids, texts, max_length), unknown, shift, plain)
+    return Tokenized(column, max_length, unknown, shift, json.loads(loaded.to_str()))
 
 
 def _import_tokenizers() -> ModuleType:
