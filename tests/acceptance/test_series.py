@@ -157,7 +157,12 @@ def test_a_forecast_is_held_against_naive_ones_and_predicts_what_follows(
         assert np.abs(np.array(found) - follows).mean() < 0.3
     evaluated = epochal.evaluate(run, data=path, quiet=True)
     assert "baselines" in evaluated.details
-    assert "forecast_test" in epochal.report(run).read_text()
+    page = epochal.report(run).read_text()
+    assert "forecast_test" in page
+    assert "Forecasts that need no learning" in page
+    assert f">{naive['mae']:.4f}<" in page
+    frame = epochal.predict(run, pl.read_csv(path), quiet=True)
+    assert frame["PREDICTION_t+1"].to_list() == table["PREDICTION_t+1"].to_list()
 
 
 def test_crossval_of_forecasts_keeps_series_whole(here: Path) -> None:

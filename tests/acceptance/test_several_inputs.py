@@ -128,3 +128,12 @@ def test_images_with_columns_of_a_table_train_evaluate_and_predict(here: Path) -
     pl.read_csv(path).drop("weight").write_csv(here / "less.csv")
     with pytest.raises(RequestError, match="no column is called 'weight'"):
         epochal.predict(run, here / "less.csv", quiet=True)
+    rows = pl.read_csv(path).drop("class")
+    assert epochal.predict(run, rows, quiet=True)["PREDICTION"].equals(table["PREDICTION"])
+    assert epochal.predict(run, rows.to_dicts(), quiet=True)["PREDICTION"].equals(table["PREDICTION"])
+    for inputs in (here / "0.png", here, [path, here / "0.png"]):
+        with pytest.raises(RequestError, match="it has no columns, which the model takes beside"):
+            epochal.predict(run, inputs, quiet=True)
+    found = epochal.inspect(config, quiet=True)
+    assert [column.name for column in found.columns] == ["height", "weight"]
+    assert found.notes == ("inputs: image 1×8×8, columns 2",)

@@ -30,6 +30,24 @@ def _model() -> nn.Sequential:
     )
 
 
+class _TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(3, 2), nn.Linear(4, 2)
+
+    def forward(self, *, image: Tensor, columns: Tensor) -> Tensor:
+        both: Tensor = self.left(image) + self.right(columns)
+        return both
+
+
+def test_a_model_of_several_inputs_has_a_graph(tmp_path: Path) -> None:
+    board = TensorBoard(tmp_path)
+    board.graph(_TwoInputs(), {"image": torch.zeros(1, 3), "columns": torch.zeros(1, 4)})
+    board.close()
+    operations = [node.op for node in _read(tmp_path).Graph().node]
+    assert len([each for each in operations if "linear" in each or "addmm" in each]) == 2
+
+
 def test_scalars_are_there_before_the_run_ends(tmp_path: Path) -> None:
     board = TensorBoard(tmp_path)
     board.scalars({"train/loss": 0.5, "val/accuracy": 0.75}, step=10)

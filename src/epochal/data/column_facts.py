@@ -35,9 +35,12 @@ class ColumnFacts:
 
 
 def describe_columns(source: Source) -> tuple[ColumnFacts, ...]:
-    """Every column of a table that is a feature, then those that are none; nothing of other sources."""
-    frame = source.frame
-    if source.kind != "vector" or not source.features:
+    """Every column of a table that is a feature, then those that are none; nothing of other sources.
+
+    Of samples with columns as an input beside the first, these columns.
+    """
+    frame = source.frame if source.beside is None else source.beside
+    if source.beside is None and (source.kind != "vector" or not source.features):
         return ()
     if frame is None:
         assert source.array is not None

@@ -67,6 +67,7 @@ def open_inputs(
     encoding: Encoding | None = None,
     rate: int | None = None,
     reader: Reader | None = None,
+    others: Collection[str] = (),
 ) -> Inputs:
     """The samples in images, sounds, folders of them, .npy and .npz arrays (``x`` or the only one), tables.
 
@@ -78,6 +79,7 @@ def open_inputs(
     encoding: how texts or columns of other kinds than numbers became numbers in training.
     rate: samples a second, to which sounds are resampled; None where the model takes none.
     reader: how the source of the run makes samples of files, where it does so in a way of its own.
+    others: the names of the inputs that the model takes beside the first.
     Raises RequestError where a path is missing, empty or of a kind that the model does not take, and
     DataError where what it holds is wrong; images are read, and found broken, only by ``read``.
     """
@@ -87,7 +89,12 @@ def open_inputs(
         raise RequestError(Problem("there is no input", mend="name files or folders to predict"))
     for path in paths:
         try:
-            parts.append(_open(str(path), kind, channels, features, target, encoding, rate, reader))
+            part = _open(str(path), kind, channels, features, target, encoding, rate, reader)
+            if lacking := [name for name in others if name not in part.others]:
+                what = f"it has no {', '.join(lacking)}, which the model takes beside"
+                mend = "give a table with every column that training had"
+                raise RequestError(Problem(what, where=str(path), mend=mend))
+            parts.append(part)
         except EpochalError as error:
             problems += error.problems
     if problems:
@@ -268,11 +275,13 @@ def is_rows(inputs: object) -> bool:
     return isinstance(first, pl.DataFrame | Mapping) or hasattr(inputs, "to_dict")
 
 
-def rows_as_inputs(rows: Any, features: tuple[str, ...], encoding: Encoding | None) -> Inputs:
+def rows_as_inputs(
+    rows: Any, features: tuple[str, ...], encoding: Encoding | None, reader: Reader | None = None
+) -> Inputs:
     """Samples given by the names of their columns; RequestError where polars makes no table of them.
 
-    rows: as of ``is_rows``. features, encoding: as of ``open_inputs``. DataError where columns are missing or
-    hold something else.
+    rows: as of ``is_rows``. features, encoding, reader: as of ``open_inputs``. DataError where columns are
+    missing or hold something else.
     """
     if hasattr(rows, "to_dict") and not isinstance(rows, pl.DataFrame):  # of pandas, without its machinery
         rows = rows.to_dict(orient="list")
@@ -282,6 +291,9 @@ def rows_as_inputs(rows: Any, features: tuple[str, ...], encoding: Encoding | No
         mend = "give a file, a DataFrame, a dict of columns or a list of dicts"
         raise RequestError(Problem(f"these are no rows of a table: {error}", "inputs", mend)) from error
     table = Table(Path("inputs"), frame, np.arange(frame.height))
+    if reader is not None and reader.read_rows is not None:
+        found = reader.read_rows(table)
+        return Inputs(found.names, found.read, found.others)
     samples = _vectors(table, features) if encoding is None else _encoded(encoding, table, "inputs")
     return Inputs([str(row) for row in range(frame.height)], samples.__getitem__)
 

@@ -103,6 +103,12 @@ def model_facts(
     return facts | {"input_shapes": dict(shapes), **told}
 
 
+def named_inputs(shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """A line for people: ``inputs: image 1×8×8, columns 2``."""
+    each = (f"{name} {'×'.join(map(str, shape)) or 1}" for name, shape in shapes.items())
+    return "inputs: " + ", ".join(each)
+
+
 def load_statistics(run: Run) -> Statistics:
     """The statistics of the training split of a run."""
     return Statistics.from_json(json.loads(run.folder.statistics.read_text()))

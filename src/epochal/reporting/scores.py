@@ -45,6 +45,11 @@ def overall_table(record: Record) -> dict[str, Any]:
             for result in results
             if result.scores.get("interval_warning")
         ],
+        "baselines": [
+            (result.name, rule, found)
+            for result in results
+            for rule, found in result.scores.get("baselines", {}).items()
+        ],
         "calibration": [
             (result.name, result.scores["calibration"], result.scores.get("intervals", {}).get("brier"))
             for result in results

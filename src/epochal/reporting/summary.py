@@ -98,7 +98,7 @@ def _sentence(record: Record) -> str:
     """``Classification of 1,797 images into 10 classes by simple_cnn (53,098 parameters).``"""
     facts, config = record.derived, record.config
     task = component(config.get("task", "training")).partition(" · ")[0]
-    things = _THINGS.get(str(facts.get("kind")), "samples")
+    things = "sounds" if facts.get("rate") else _THINGS.get(str(facts.get("kind")), "samples")
     number = sum((facts.get("samples") or {}).values())
     of = f" of {count(number)} {things}" if number else f" of {things}"
     names: Sequence[str] = facts.get("names") or ()

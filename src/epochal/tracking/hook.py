@@ -62,7 +62,8 @@ class TensorBoardHook(Hook):
         if batch.inputs.ndim == 4 and batch.inputs.shape[1] in (1, 3):
             images = self._normalizer.invert(batch.inputs[:_SHOWN_IMAGES]).clamp(0, 1).cpu().numpy()
             self._board.image("train/inputs", image_grid(images), 0)
-        self._board.graph(model, batch.inputs[:1])
+        one = batch[slice(1)]
+        self._board.graph(model, {one.name: one.inputs, **one.others} if one.others else one.inputs)
 
     def after_step(self, state: TrainState, loss: Tensor) -> None:
         """The loss of a step and its learning rate, every so many steps."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -44,8 +44,8 @@ class TensorBoard:
         """A picture, uint8 [H, W, 3]."""
         self._writer.add_image(tag, rgb, step, dataformats="HWC")
 
-    def graph(self, model: nn.Module, example_inputs: Any) -> None:
-        """The operations of a model on one example.
+    def graph(self, model: nn.Module, example_inputs: Tensor | Mapping[str, Tensor]) -> None:
+        """The operations of a model on one example, of several inputs a dict of them by their names.
 
         A copy of the model is traced in evaluation mode, so that nothing of the model or of torch's
         generators changes. A model that can't be copied or traced has no graph; the log says why.
@@ -59,10 +59,15 @@ class TensorBoard:
                 torch.no_grad(),
             ):
                 twin = copy.deepcopy(model).eval()
+                given: Tensor | tuple[Tensor, ...]
+                if isinstance(example_inputs, Mapping):
+                    twin, given = _ByName(twin, [*example_inputs]), tuple(example_inputs.values())
+                else:
+                    given = example_inputs
                 traced = torch.jit.trace(  # type: ignore[no-untyped-call]
-                    twin, example_inputs, check_trace=False, strict=False
+                    twin, given, check_trace=False, strict=False
                 )
-                self._writer.add_graph(traced, example_inputs)
+                self._writer.add_graph(traced, given)
         except (
             Exception
         ) as error:  # whatever a model of the user's raises, training goes on without a picture
@@ -101,6 +106,17 @@ class TensorBoard:
             purge_from = None if self._purge_step is None else self._purge_step + 1
             self._opened = SummaryWriter(str(self._folder), purge_step=purge_from)
         return self._opened
+
+
+class _ByName(nn.Module):
+    """A model that takes several inputs by name, as tracing calls it: with a tuple."""
+
+    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+        super().__init__()
+        self.model, self.names = model, names
+
+    def forward(self, *inputs: Tensor) -> Any:
+        return self.model(**dict(zip(self.names, inputs, strict=True)))
 
 
 def _setting(value: Any) -> str | int | float:

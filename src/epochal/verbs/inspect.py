@@ -23,6 +23,7 @@ from epochal.data.statistics import Statistics
 from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
+from epochal.experiment.encodings import named_inputs
 from epochal.plots.samples import Row, plot_offending, plot_samples
 from epochal.plots.sounds import pictured
 from epochal.plots.style import save
@@ -137,13 +138,7 @@ def _describe(name: str, data: Data) -> Inspection:
         groups=manifest.groups.n_unique() if manifest.groups is not None else None,
         split_origin=split.origin,
         splits={
-            part: summarise(
-                manifest,
-                split.rows(part),
-                data.measured(part),
-                data.facts,
-                data.texts,
-            )
+            part: summarise(manifest, split.rows(part), data.measured(part), data.facts, data.texts)
             for part in split.names()
         },
         training=data.statistics,
@@ -152,7 +147,7 @@ def _describe(name: str, data: Data) -> Inspection:
         codes=data.codes,
         findings=tuple(findings),
         drop=drop,
-        notes=data.source.notes,
+        notes=(*data.source.notes, *([named_inputs(data.shapes)] if data.others else [])),
     )
 
 

@@ -140,12 +140,15 @@ def _written(texts: Sequence[str], predictor: Predictor) -> Inputs:
 def _open(inputs: Any, predictor: Predictor) -> Inputs:
     if isinstance(inputs, str | Path):
         return _open([inputs], predictor)
-    if isinstance(inputs, Mapping) and len(predictor.shapes) > 1:
+    several, reader = len(predictor.shapes) > 1, predictor.reader
+    if isinstance(inputs, Mapping) and several:
         return _open_named(inputs, predictor)
+    if reader is not None and reader.read_rows is not None and is_rows(inputs):
+        return rows_as_inputs(inputs, predictor.features, predictor.encoding, reader)
     of_paths = isinstance(inputs, Sequence) and all(isinstance(entry, str | Path) for entry in inputs)
-    if len(predictor.shapes) > 1 and not (of_paths and predictor.reader):
+    if several and not (of_paths and reader):
         names = ", ".join(predictor.shapes)
-        mend = "call epochal.predict(run, {name: array, ...})"
+        mend = "call epochal.predict(run, {name: array, ...})" + (", or give a table" if reader else "")
         raise RequestError(Problem(f"the model takes several inputs by name: {names}", mend=mend))
     if isinstance(inputs, Sequence) and of_paths:
         paths, target = [str(entry) for entry in inputs], predictor.target
@@ -157,7 +160,8 @@ def _open(inputs: Any, predictor: Predictor) -> Inputs:
             target,
             predictor.encoding,
             predictor.rate,
-            predictor.reader,
+            reader,
+            [*predictor.shapes][1:],
         )
     if predictor.kind == "vector" and is_rows(inputs):
         return rows_as_inputs(inputs, predictor.features, predictor.encoding)
@@ -176,15 +180,16 @@ def _open(inputs: Any, predictor: Predictor) -> Inputs:
 def _open_named(inputs: Mapping[str, ArrayLike], predictor: Predictor) -> Inputs:
     """Arrays [N, ...] by the names of the inputs; DataError where they are not those of the model."""
     arrays = {name: np.asarray(values) for name, values in inputs.items()}
+    or_rows = ", or a DataFrame with the columns that training had" if predictor.reader else ""
     if arrays.keys() != predictor.shapes.keys():
         what = f"inputs are {', '.join(arrays) or 'none'}; the model takes {', '.join(predictor.shapes)}"
-        raise RequestError(Problem(what, mend="give an array [N, ...] for each"))
+        raise RequestError(Problem(what, mend=f"give an array [N, ...] for each{or_rows}"))
     first, *names = predictor.shapes
     samples = fitting_samples(arrays[first], first, predictor.kind, predictor.channels, predictor.features)
     for name in names:
         expected = (len(samples), *predictor.shapes[name])
         if arrays[name].shape != expected:
             what = f"'{name}' has the shape {list(arrays[name].shape)}, not {list(expected)}"
-            raise RequestError(Problem(what, mend="give a row a sample"))
+            raise RequestError(Problem(what, mend=f"give a row a sample{or_rows}"))
     others = {name: finite(arrays[name], name) for name in names}
     return Inputs([str(row) for row in range(len(samples))], samples.__getitem__, others)

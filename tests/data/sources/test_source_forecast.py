@@ -10,6 +10,7 @@ from epochal.config.component import Component
 from epochal.data.manifest import Source
 from epochal.data.sources import build_source
 from epochal.data.sources.forecast import Cut, read_histories
+from epochal.data.tables import read_table
 from epochal.errors import ConfigError, DataError
 
 
@@ -83,11 +84,11 @@ def test_series_by_id_do_not_run_into_each_other(tmp_path: Path) -> None:
 
 def test_the_last_steps_of_each_series_are_what_is_predicted_from(tmp_path: Path) -> None:
     path = hourly(tmp_path, [5.0, 6.0, 7.0, 8.0])
-    names, samples = read_histories(path, Cut((), ("load",), 3, 1, "time"))
+    names, samples = read_histories(read_table(path), Cut((), ("load",), 3, 1, "time"))
     assert names == ["2020-01-01T03:00"]
     np.testing.assert_array_equal(samples, [[[6, 7, 8]]])
     with pytest.raises(DataError, match="has 4 steps; the model reads 9"):
-        read_histories(path, Cut((), ("load",), 9, 1, "time"))
+        read_histories(read_table(path), Cut((), ("load",), 9, 1, "time"))
 
 
 def test_what_can_not_be_cut_is_told(tmp_path: Path) -> None:

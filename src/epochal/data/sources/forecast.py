@@ -169,12 +169,11 @@ def windows(rows: Table, cut: Cut) -> Source:
     )
 
 
-def read_histories(path: Path, cut: Cut) -> tuple[list[str], Array]:
+def read_histories(rows: Table, cut: Cut) -> tuple[list[str], Array]:
     """The last ``history`` steps of each series in a table: the names of their last steps, and [N, C, T].
 
     DataError where a series is shorter, or a cell of these steps is empty.
     """
-    rows = read_table(path)
     long = Cut((), cut.channels, cut.history, cut.horizon, cut.time, cut.id).long(rows)
     problems: list[Problem] = []
     values = long.values(cut.channels, "interpolate", problems)
@@ -182,7 +181,7 @@ def read_histories(path: Path, cut: Cut) -> tuple[list[str], Array]:
     names, samples = cut.names(long), []
     for name, stop, length in zip(long.ids, long.starts[1:], long.lengths, strict=True):
         found = values[stop - min(length, cut.history) : stop]
-        where = str(path) + (f", '{name}'" if cut.id else "")
+        where = str(rows.path) + (f", '{name}'" if cut.id else "")
         if length < cut.history:
             what = f"has {counted(int(length), 'step')}; the model reads {cut.history}"
             problems.append(Problem(what, where, "give it more history"))

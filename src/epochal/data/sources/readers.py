@@ -19,7 +19,7 @@ from epochal.data.sources.forecast import Cut, read_histories
 from epochal.data.sources.listed_files import file_paths
 from epochal.data.sources.series import read_series
 from epochal.data.sources.ts import read_ts
-from epochal.data.tables import TABLE_SUFFIXES, read_table
+from epochal.data.tables import TABLE_SUFFIXES, Table, read_table
 from epochal.errors import Problem
 
 
@@ -34,10 +34,11 @@ class Read:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads files with one of these endings."""
+    """Reads files with one of these endings; where they are tables, rows of one as well."""
 
     suffixes: tuple[str, ...]
     read: Callable[[Path], Read]
+    read_rows: Callable[[Table], Read] | None = None
 
 
 def reader_of(
@@ -54,11 +55,11 @@ def reader_of(
     ``ImageFiles`` takes them. beside: how columns beside images became numbers.
     """
     given = source.arguments
-    of_series: Callable[[Path], tuple[list[str], Array]]
-    suffixes: tuple[str, ...] = TABLE_SUFFIXES
+    of_series: Callable[[Table], tuple[list[str], Array]]
     if isinstance(beside, ColumnEncoding):
-        of_images = partial(_read_images, channels=channels, target=target, beside=beside)
-        return Reader(suffixes, partial(of_images, source=source))
+        return _of_tables(
+            partial(_read_images, source=source, channels=channels, target=target, beside=beside)
+        )
     if source.name == "series":
         of_series = partial(
             read_series,
@@ -72,25 +73,28 @@ def reader_of(
         time = "datetime" if source.name == "glucose" else given.get("time")
         of_series = partial(read_histories, cut=Cut((), features, shape[1], 1, time, given.get("id")))
     elif source.name in ("ts", "ucr"):
-        suffixes = (".ts",)
-        of_series = partial(read_ts, length=shape[1], missing=given.get("missing", "refuse"))
+        of_files = partial(read_ts, length=shape[1], missing=given.get("missing", "refuse"))
+        return Reader((".ts",), lambda path: _named(*of_files(path)))
     else:
         return None
+    return _of_tables(lambda rows: _named(*of_series(rows)))
 
-    def read(path: Path) -> Read:
-        names, samples = of_series(path)
-        return Read(names, samples.__getitem__)
 
-    return Reader(suffixes, read)
+def _of_tables(read_rows: Callable[[Table], Read]) -> Reader:
+    return Reader(TABLE_SUFFIXES, lambda path: read_rows(read_table(path)), read_rows)
+
+
+def _named(names: list[str], samples: Array) -> Read:
+    return Read(names, samples.__getitem__)
 
 
 def _read_images(
-    path: Path, source: Component, channels: int | None, target: Target | None, beside: ColumnEncoding
+    rows: Table, source: Component, channels: int | None, target: Target | None, beside: ColumnEncoding
 ) -> Read:
     """Images of a table with the columns beside them; paths are below ``root``, or the table's folder."""
-    given, rows = source.arguments, read_table(path)
+    given = source.arguments
     raise_problems(rows.missing([given["file"], *beside.types]))
-    root = Path(given["root"]).expanduser() if given.get("root") else path.parent
+    root = Path(given["root"]).expanduser() if given.get("root") else rows.path.parent
     problems: list[Problem] = []
     names, paths = file_paths(rows, given["file"], root, problems)
     columns = typed_columns(rows, beside.types, problems)

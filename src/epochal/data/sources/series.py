@@ -70,7 +70,7 @@ def series(
 
 
 def read_series(
-    path: Path,
+    rows: Table,
     *,
     id: str,  # noqa: A002
     time: str | None,
@@ -79,7 +79,6 @@ def read_series(
     missing: Missing,
 ) -> tuple[list[str], Array]:
     """The series of a table without targets: their ids, and float32 [N, C, T]; as ``series`` makes them."""
-    rows = read_table(path)
     raise_problems(rows.missing([id, *([time] if time else []), *channels]))
     long = LongTable.of(rows, id, time)
     problems: list[Problem] = []
@@ -90,7 +89,7 @@ def read_series(
     raise_problems(problems)
     found = np.stack(samples)
     if not np.isfinite(found).all():
-        raise DataError(Problem("a series has a channel without any value", str(path)))
+        raise DataError(Problem("a series has a channel without any value", str(rows.path)))
     return long.ids.to_list(), found
 
 
