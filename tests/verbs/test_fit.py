@@ -194,6 +194,12 @@ def test_an_optimizer_that_can_not_be_meant(optimizer: Callable[[nn.Module], Any
         epochal.fit(model, TRAIN, VAL, optimizer=optimizer(model), **QUICK)
 
 
+def test_targets_that_the_network_can_not_give() -> None:
+    values = (TRAIN[0], TRAIN[1].float())
+    with pytest.raises(epochal.ConfigError, match=r"Sequential gives 3 outputs .* integers are classes"):
+        epochal.fit(network(), values, values, **QUICK)
+
+
 def test_data_that_has_no_length() -> None:
     with pytest.raises(epochal.DataError, match="no samples by number"):
         epochal.fit(network(), iter(TRAIN), **QUICK)

@@ -29,10 +29,15 @@ def given(objects: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
         _objects.update(before)
 
 
+def shown_name(name: str) -> str:
+    """A component's name for people: of ``given:Net@1a2b3c4d`` it is Net, of others the name itself."""
+    return name.removeprefix(PREFIX).partition("@")[0] if name.startswith(PREFIX) else name
+
+
 def find_given(name: str, kind: str) -> Callable[..., Any]:
     """The object of this name; ConfigError where none is there."""
     if name not in _objects:
-        shown = name.removeprefix(PREFIX).partition("@")[0]
+        shown = shown_name(name)
         what = f"the {kind} '{shown}' is an object that was passed to epochal.fit; its run can't make it anew"
         mend = "call epochal.fit with it again"
         if kind == "model":

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from epochal.config.given import PREFIX, shown_name
 from epochal.data.batch import Batch
 from epochal.data.batches import Batches
 from epochal.data.manifest import Array, TargetKind
@@ -218,8 +219,10 @@ def _wrong_width(
     given = str(width[0]) if len(width) == 1 else f"an array of shape {list(width)}"
     found = f"{len(task.names)} {kinds[task.target]} ({shown})"
     return Problem(
-        f"{name} gives {given} outputs a sample, the data has {found}"
+        f"{shown_name(name)} gives {given} outputs a sample, the data has {found}"
         + (f", which takes {task.outputs} under this loss" if task.outputs != len(task.names) else ""),
         "model",
-        "let its class count be an argument named num_classes, which is filled in, or set it to fit",
+        "give it as many; targets that are integers are classes, floats are values"
+        if name.startswith(PREFIX)
+        else "let its class count be an argument named num_classes, which is filled in, or set it to fit",
     )

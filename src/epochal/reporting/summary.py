@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from epochal.config.given import PREFIX, shown_name
 from epochal.reporting.record import Json, Record, SplitResult
 from epochal.reporting.words import component, count, duration, moment
 from epochal.run.history import epoch_rows
@@ -106,12 +107,14 @@ def _sentence(record: Record) -> str:
     into = f" with {len(names)} labels" if names and task == "multilabel" else into
     model = config.get("model")
     name = model.get("name") if isinstance(model, dict) else model
-    by = f" by {name}" if name else ""
+    others = list(facts.get("input_shapes") or ())[1:]
+    beside = f" with {' and '.join(others)}" if others else ""
+    by = f" by {shown_name(name)}" if name else ""
     size = f" ({count(facts['parameters'])} parameters)" if facts.get("parameters") else ""
     source = (config.get("data") or {}).get("source")
     origin = source.get("name") if isinstance(source, dict) else source
-    where = f", data from {origin}" if origin else ""
-    return f"{task.capitalize()}{of}{into}{by}{size if by else ''}{where}."
+    where = f", data from {origin}" if origin and not origin.startswith(PREFIX) else ""
+    return f"{task.capitalize()}{of}{beside}{into}{by}{size if by else ''}{where}."
 
 
 def _trained(record: Record) -> str:

@@ -97,6 +97,13 @@ def test_what_is_wrong_with_a_series_is_told(
     assert message in str(raised.value)
 
 
+def test_columns_of_words_are_no_values_and_no_channels(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="column 'kind' is not numeric: it holds 'up'"):
+        opened(written(tmp_path), kind="value", missing="interpolate")
+    with pytest.raises(DataError, match="column 'site' is not numeric: it holds 's'"):
+        opened(written(tmp_path), channels=["x", "site"], missing="interpolate")
+
+
 def test_some_series_of_a_long_table_are_what_they_were(tmp_path: Path) -> None:
     long = LongTable.of(read_table(written(tmp_path)), "who", "day")
     one = long.some(np.array([1]))

@@ -111,13 +111,15 @@ class _Parts:
         found = self.problems(kept, target_kind)
         raise_problems([problem for problems in found.values() for _, problem in problems])
         long = self.long.some(kept)
-        values = long.values(self.channels, self.missing, [])
+        of_columns: list[Problem] = []  # those that are wrong as a whole, so of no single series
+        values = long.values(self.channels, self.missing, of_columns)
+        firsts = _firsts(long)
+        targets, names = table_targets(firsts, self.target, target_kind, of_columns)
+        raise_problems(of_columns)
         length = self.length or int(long.lengths[0])
         samples = np.stack([fitted(fill_missing(each, self.missing), length) for each in long.each(values)])
         empty = int(np.isnan(values).any(axis=1).sum())
         gaps = f"{counted(empty, 'step')} with an empty cell, interpolated within their series"
-        firsts = _firsts(long)
-        targets, names = table_targets(firsts, self.target, target_kind, [])
         groups = required_texts(firsts, self.group, []) if self.group else None
         splits = split_words(firsts, self.split, []) if self.split else None
         manifest = Manifest(
