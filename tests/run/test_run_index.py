@@ -53,6 +53,13 @@ def accuracies(root: Path) -> list[float | None]:
     return [entry.metrics.get("test/accuracy") for entry in read_entries(root)]
 
 
+def test_epochs_without_a_validation_score_count(tmp_path: Path) -> None:
+    folder = make_run(tmp_path, 1)
+    row = {"step": 15, "epoch": 3, "train/generator_loss": 1.0, "seconds": 1.5}
+    folder.history.write_text(json.dumps(row) + "\n" + '{"step": 16, "epoch": 4, "train/batch_loss": 1.0}\n')
+    assert [entry.epoch for entry in read_entries(tmp_path)] == [3]
+
+
 def test_an_entry_says_what_its_files_say(tmp_path: Path) -> None:
     folder = make_run(tmp_path, 1)
     fresh, kept = read_entries(tmp_path), read_entries(tmp_path)
@@ -95,7 +102,7 @@ def test_a_run_at_work_is_looked_at_each_time_and_not_kept(tmp_path: Path) -> No
     with Lock(folder.lock):
         assert statuses(tmp_path) == ["running"]
         assert not (tmp_path / INDEX).exists()
-        folder.history.write_text(json.dumps({"step": 99, "epoch": 9, "val/loss": 1.0}) + "\n")
+        folder.history.write_text(json.dumps({"step": 99, "epoch": 9, "train/loss": 1.0}) + "\n")
         assert read_entries(tmp_path)[0].epoch == 9
     assert statuses(tmp_path) == ["crashed"]
     set_flag(folder, "failed", "no more")

@@ -19,7 +19,7 @@ from typing import Any, get_args
 
 from epochal.errors import ConfigError
 from epochal.run.folder import RunFolder
-from epochal.run.history import read_history
+from epochal.run.history import epoch_rows, read_history
 from epochal.run.parameters import flattened
 from epochal.run.run import Run
 from epochal.run.sessions import seconds_of
@@ -27,7 +27,7 @@ from epochal.run.status import Ending, Status, status_of
 
 INDEX = ".index.json"
 
-_VERSION = 2
+_VERSION = 3
 _ENDINGS: tuple[Ending, ...] = get_args(Ending)
 _RESTS_ON = (
     "config.yaml",
@@ -140,7 +140,7 @@ def _read(folder: RunFolder, status: Status, blocks: dict[str, dict[str, Any]]) 
     with suppress(OSError, ValueError, KeyError, TypeError):
         rows = read_history(folder.history)
         content["step"] = int(rows[-1]["step"]) if rows else 0
-        content["epoch"] = max((int(row["epoch"]) for row in rows if "val/loss" in row), default=0)
+        content["epoch"] = max((int(row["epoch"]) for row in epoch_rows(rows)), default=0)
         content["seconds"] = _seconds(rows)
     with suppress(OSError, ValueError, KeyError, TypeError):
         content["metrics"] = Run(folder.path).metrics
