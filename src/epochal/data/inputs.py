@@ -126,12 +126,8 @@ def _open(
     suffix = path.suffix.lower()
     if not path.exists():
         what = "there is no such file or folder"
-        mend = (
-            "check the path, or give texts themselves by --text or texts=[...]"
-            if kind == "text"
-            else "check the path"
-        )
-        raise RequestError(Problem(what, where=given, mend=mend))
+        or_texts = ", or give texts themselves by --text or texts=[...]" if kind == "text" else ""
+        raise RequestError(Problem(what, where=given, mend=f"check the path{or_texts}"))
     if isinstance(encoding, TextEncoding) and (path.is_dir() or is_text(given)):
         return _text_part(given, path, encoding)
     medium = {"image": IMAGES, "series": SOUNDS if rate else None}.get(kind)
