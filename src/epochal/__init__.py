@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from epochal.tasks.task import Task as Task
     from epochal.verbs.compare import compare as compare
     from epochal.verbs.crossval import crossval as crossval
+    from epochal.verbs.data_snapshot import data_snapshot as data_snapshot
+    from epochal.verbs.data_snapshot import data_verify as data_verify
     from epochal.verbs.doctor import doctor as doctor
     from epochal.verbs.evaluate import evaluate as evaluate
     from epochal.verbs.fit import fit as fit
@@ -58,6 +60,8 @@ _PLACES = {
     "Task": "tasks.task",
     "compare": "verbs.compare",
     "crossval": "verbs.crossval",
+    "data_snapshot": "verbs.data_snapshot",
+    "data_verify": "verbs.data_snapshot",
     "doctor": "verbs.doctor",
     "evaluate": "verbs.evaluate",
     "fit": "verbs.fit",
