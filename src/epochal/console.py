@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from epochal.secrets import redacted
+
 log = logging.getLogger("epochal")
 
 Advance = Callable[[int], None]
@@ -49,7 +51,8 @@ class Console:
                 log.addHandler(each)
 
     def show(self, text: str) -> None:
-        """Print one line, above a progress bar where there is one."""
+        """Print one line, above a progress bar where there is one; ``***`` for secrets."""
+        text = redacted(text)
         if self._bars is not None:
             self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
             return
@@ -100,13 +103,13 @@ class Console:
 
 @contextmanager
 def log_file(path: Path, earlier: Iterable[logging.LogRecord] = ()) -> Iterator[None]:
-    """Write what is logged inside the block into a file as well, with times and tracebacks.
+    """Write what is logged inside the block into a file as well, with times and tracebacks, without secrets.
 
     earlier: what was said before there was a file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(_Redacting("%(asctime)s %(levelname)s %(message)s"))
     for record in earlier:
         handler.handle(record)
     log.addHandler(handler)
@@ -115,6 +118,13 @@ def log_file(path: Path, earlier: Iterable[logging.LogRecord] = ()) -> Iterator[
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+class _Redacting(logging.Formatter):
+    """Lines of a log file, with ``***`` for secrets."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
 
 
 class _Handler(logging.Handler):

@@ -17,6 +17,7 @@ import click
 
 import epochal
 from epochal.errors import EpochalError, Interrupted
+from epochal.secrets import redacted
 
 PROGRAM = "epochal"
 DEBUG = "EPOCHAL_DEBUG"
@@ -96,7 +97,7 @@ def _report_usage(error: click.ClickException) -> int:
 
 def _print_error(message: str, label: str = "error") -> None:
     colour = False if os.environ.get("NO_COLOR") else None  # None: where standard error is a terminal
-    click.echo(f"{click.style(f'{label}:', fg='red', bold=True)} {message}", err=True, color=colour)
+    click.echo(f"{click.style(f'{label}:', fg='red', bold=True)} {redacted(message)}", err=True, color=colour)
 
 
 def _number(error: OSError) -> int:

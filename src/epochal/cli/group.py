@@ -7,11 +7,13 @@ from importlib import import_module
 import click
 
 from epochal import __version__
+from epochal.dotenv import read_dotenv
 from epochal.errors import did_you_mean
 
 # verb -> (module with the attribute `command`, what the list of verbs says), in the order of a project's life
 VERBS = {
     "inspect": ("epochal.cli.inspect", "Look at the data: splits, classes, statistics."),
+    "data": ("epochal.cli.data", "Take a snapshot of data that git can hold, and say what changed."),
     "train": ("epochal.cli.train", "Train a model as a config says, and test it."),
     "crossval": ("epochal.cli.crossval", "Train on k folds, each tested on what it did not see."),
     "sweep": ("epochal.cli.sweep", "Train every combination of some values, and compare them."),
@@ -77,3 +79,4 @@ class VerbGroup(click.Group):
 @click.version_option(__version__, message="epochal %(version)s")
 def epochal() -> None:
     """From a folder of data to a trained, tested, predicting model."""
+    read_dotenv()  # before torch is loaded, which reads its own variables then

@@ -17,6 +17,7 @@ from epochal.experiment.assemble import Experiment
 from epochal.experiment.identity import deciding_settings, own_files, split_digest
 from epochal.run.environment import git_state, installed_packages
 from epochal.run.run import Run
+from epochal.secrets import redacted_values
 
 _PACKAGES = ("epochal", "torch", "numpy", "pillow", "torchvision", "timm")
 _DEFAULT = "(default)"
@@ -49,8 +50,10 @@ class Recorded:
 def changed_settings(run: Run, experiment: Experiment) -> list[Problem]:
     """Each setting that decides the result and is another than in the run, by its key."""
     with_source = experiment.data.source.item is not None
-    before = deciding_settings(Recorded.of(run).settings, with_source=with_source)
-    now = deciding_settings(experiment.config.to_plain(), with_source=with_source)
+    before, now = (
+        deciding_settings(redacted_values(settings), with_source=with_source)  # as they are written down
+        for settings in (Recorded.of(run).settings, experiment.config.to_plain())
+    )
     return [
         Problem(f"{_shown(was)} in the run, {_shown(value)} now", key)
         for key, was, value in _changes(before, now)

@@ -9,6 +9,7 @@ from epochal.data.manifest import Source
 from epochal.data.sounds import sound_rate
 from epochal.experiment.assemble import Experiment
 from epochal.experiment.identity import own_files, split_digest
+from epochal.secrets import redacted_values
 
 
 def derived(experiment: Experiment, steps: int) -> dict[str, Any]:
@@ -62,7 +63,7 @@ def _raw_channels(experiment: Experiment) -> int:
 
 def hyperparameters(experiment: Experiment) -> dict[str, bool | str | float | int]:
     """The settings as flat ``section.key`` pairs of scalars, for TensorBoard's table of runs."""
-    plain = experiment.config.to_plain()
+    plain = redacted_values(experiment.config.to_plain())
     sections = {
         key: plain[key] for key in ("seed", "task", "model", "loss", "optimizer", "scheduler", "training")
     }

@@ -13,6 +13,7 @@ import polars as pl
 from epochal.config.yaml import parse_yaml
 from epochal.run.history import epoch_rows
 from epochal.run.run import Run
+from epochal.secrets import redacted, redacted_values
 from epochal.tasks.scores import direction
 
 Json = dict[str, Any]
@@ -84,22 +85,22 @@ class Record:
 
 
 def read_record(run: Run) -> Record:
-    """Read a run folder; whatever is not there yet is empty.
+    """Read a run folder; whatever is not there yet is empty, and ``***`` stands for secrets, of old runs too.
 
     Raises ConfigError where its config.yaml is no YAML.
     """
     folder = run.folder
     text = folder.config.read_text(encoding="utf-8")
     config, _ = parse_yaml(text, str(folder.config))
-    config = config if isinstance(config, dict) else {}
+    config = redacted_values(config) if isinstance(config, dict) else {}
     crossval = _json(run.folder.crossval)
     results = _results(run, crossval)
-    environment = _json(folder.environment)
+    environment = redacted_values(_json(folder.environment))
     first = Run(run.path / "folds" / "1").folder
     if first.config.is_file() and not config.get("derived"):
         # what was found out, and on what machine, only the folds wrote down
         config = config | {"derived": _of_all_folds(first.config)}
-        environment = environment or _json(first.environment)
+        environment = environment or redacted_values(_json(first.environment))
     history = run.history
     status: str = run.status
     if status == "crashed" and (crossval or (run.path / "folds").is_dir()):
@@ -107,16 +108,16 @@ def read_record(run: Run) -> Record:
     return Record(
         run=run,
         status=status,
-        reason=run.reason if status == run.status else "",
+        reason=redacted(run.reason) if status == run.status else "",
         config=config,
-        config_text=text,
+        config_text=redacted(text),
         environment=environment,
         history=history,
         statistics=_json(folder.statistics),
         encoding=_json(folder.encoding) or _json(first.encoding),
         inspection=_json(folder.inspection) or _json(first.inspection),
         crossval=crossval,
-        log=_last_line(folder.log),
+        log=redacted(_last_line(folder.log)),
         results=results,
         fold_roc=_table(path) if (path := folder.curve("roc", "folds")).is_file() else None,
         best_epoch=_best_epoch(config, history),

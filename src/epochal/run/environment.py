@@ -14,22 +14,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from epochal.secrets import redacted, redacted_values
+
 
 def describe_environment(seed: int, data_digest: str, hardware: dict[str, Any]) -> dict[str, Any]:
-    """The content of ``environment.json``.
+    """The content of ``environment.json``; ``***`` stands for secrets.
 
     hardware: what only the engine knows (device, threads, precision).
     """
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join(sys.argv),
-        "folder": str(Path.cwd()),
+        "command": shlex.join(map(redacted, sys.argv)),
+        "folder": redacted(str(Path.cwd())),
         "user": _user(),
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "seed": seed,
         "data_digest": data_digest,
-        "git": git_state(Path.cwd()),
+        "git": redacted_values(git_state(Path.cwd())),
         "hardware": {"platform": platform.platform(), "cpus": os.cpu_count(), **hardware},
         "python": platform.python_version(),
         "packages": installed_packages(),

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from epochal.run.durable import boot_id, is_locked, read_holder, write_text
 from epochal.run.folder import RunFolder
 from epochal.run.history import read_history
+from epochal.secrets import redacted
 
 Ending = Literal["finished", "interrupted", "failed"]
 Status = Literal["finished", "interrupted", "failed", "running", "crashed"]
@@ -100,7 +101,7 @@ def set_flag(folder: RunFolder, ending: Ending, reason: str) -> None:
     A full disk, which may be why it failed, must not hide the reason: without a flag the run is ``crashed``.
     """
     with suppress(OSError) if ending != "finished" else nullcontext():
-        write_text(folder.flag(ending), reason.rstrip() + "\n")
+        write_text(folder.flag(ending), redacted(reason.rstrip()) + "\n")
     for other in _ENDINGS:
         if other != ending:
             folder.flag(other).unlink(missing_ok=True)

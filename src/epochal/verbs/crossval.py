@@ -17,6 +17,7 @@ from epochal.console import Console, log
 from epochal.data.folds import FOLDS, fold_count
 from epochal.data.manifest import Source
 from epochal.data.split import build_split
+from epochal.dotenv import read_dotenv
 from epochal.errors import ConfigError, Problem
 from epochal.experiment.config import ExperimentConfig, located, read_experiment
 from epochal.experiment.data import read_and_split
@@ -24,11 +25,13 @@ from epochal.experiment.ending import flagged
 from epochal.experiment.identity import id_of_splits
 from epochal.experiment.own_code import describe
 from epochal.experiment.pooled import write_pooled
+from epochal.experiment.secret_settings import keep_secrets
 from epochal.run.catalog import runs_of
 from epochal.run.durable import make_folders, write_text
 from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
 from epochal.run.sessions import at_work
+from epochal.secrets import redacted_values
 from epochal.tasks.build import task_class
 from epochal.verbs.launch import Order
 from epochal.verbs.together import train_together
@@ -65,10 +68,12 @@ def crossval(
 
     Raises ConfigError where the split makes no folds, and what ``train`` raises.
     """
+    read_dotenv()
     began = time.time()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         loaded, text = read_experiment(config, overrides)
+        keep_secrets(loaded, text)
         with located(text):
             source, count, identity = _plan(loaded, console)
         run = _parent(loaded, identity, again)
@@ -121,7 +126,7 @@ def _parent(config: ExperimentConfig, identity: str, again: bool) -> Run:
         return runs[-1]
     folder = create_run_folder(config.runs_folder, config.name, identity)
     make_folders(folder.path / "folds")  # by which it is known as what it is
-    write_text(folder.config, dump_yaml(config.to_plain()))
+    write_text(folder.config, dump_yaml(redacted_values(config.to_plain())))
     return Run(folder.path)
 
 

@@ -16,6 +16,7 @@ from epochal.analysis.decision import takes_temperature
 from epochal.console import Console, log
 from epochal.data.folds import groups_of
 from epochal.data.remote import fetch, is_remote
+from epochal.dotenv import read_dotenv
 from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
 from epochal.experiment.assemble import Experiment, assemble
@@ -83,6 +84,7 @@ def evaluate(
     if split not in SPLITS:
         mend = did_you_mean(split, SPLITS)
         raise RequestError(Problem(f"no split is called '{split}'", mend=mend))
+    read_dotenv()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         if data is not None and is_remote(str(data)):

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from epochal.config.given import PREFIX, given
 from epochal.data.manifest import TargetKind
 from epochal.data.sources.objects import dataset_of, first_target, from_objects
+from epochal.dotenv import read_dotenv
 from epochal.engine.checkpoint import read_checkpoint
 from epochal.engine.processes import is_one_of_several
 from epochal.engine.state import check_fit
@@ -68,6 +69,7 @@ def fit(
 
     Raises as ``epochal.train`` does. The run's model can be had with ``epochal.load(run, model=...)``.
     """
+    read_dotenv()
     datasets = {
         split: dataset_of(data, f"{split}_data")
         for split, data in (("train", train_data), ("val", val_data), ("test", test_data))

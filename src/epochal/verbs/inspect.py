@@ -20,6 +20,7 @@ from epochal.data.folds import FOLDS
 from epochal.data.masks.read import painted
 from epochal.data.sounds import sound_rate
 from epochal.data.statistics import Statistics
+from epochal.dotenv import read_dotenv
 from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
@@ -108,6 +109,7 @@ def inspect(
     What single samples or leaks are wrong is in the result; ConfigError and DataError are raised where so
     much is wrong that there is nothing to describe.
     """
+    read_dotenv()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         experiment, text = read_experiment(config, overrides)

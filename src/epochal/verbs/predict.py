@@ -24,6 +24,7 @@ from epochal.data.inputs import (
     rows_as_inputs,
 )
 from epochal.data.sources.arrays import finite
+from epochal.dotenv import read_dotenv
 from epochal.errors import Problem, RequestError
 from epochal.experiment.overlays import colors_of
 from epochal.experiment.restore import load_predictor, load_run_config
@@ -70,6 +71,7 @@ def predict(
     """
     if output is not None and Path(output).suffix:
         _check_format(output)
+    read_dotenv()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         found = find_run(run, Path(runs))

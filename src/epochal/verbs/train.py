@@ -17,6 +17,7 @@ from epochal.config.yaml import dump_yaml
 from epochal.console import Console, log
 from epochal.data.folds import groups_of
 from epochal.data.split import split_table
+from epochal.dotenv import read_dotenv
 from epochal.engine.compute import compute_settings, give_back_memory, keep_freed_memory
 from epochal.engine.interruption import ignoring, listen
 from epochal.engine.processes import is_one_of_several, join
@@ -29,6 +30,7 @@ from epochal.experiment.ending import flagged
 from epochal.experiment.longer import begin_from, is_longer
 from epochal.experiment.preflight import preflight as run_preflight
 from epochal.experiment.record import derived
+from epochal.experiment.secret_settings import keep_secrets
 from epochal.experiment.settle import settle
 from epochal.experiment.start import fresh_state, steps_per_epoch
 from epochal.experiment.training import explained, train_in
@@ -39,6 +41,7 @@ from epochal.run.folder import RunFolder, create_run_folder
 from epochal.run.run import Run
 from epochal.run.sessions import at_work
 from epochal.run.status import command_to_continue
+from epochal.secrets import redacted_values
 from epochal.verbs.launch import Order, launch
 
 
@@ -69,6 +72,7 @@ def train(
     Raises RequestError before anything is written when the request is wrong, RunError when the run fails,
     and ``Interrupted`` after SIGINT or SIGTERM, with a checkpoint to resume from.
     """
+    read_dotenv()
     if resume is not False and again:
         mend = "leave out --again to continue a run, or --resume to train once more"
         raise RequestError(Problem("a run is either continued or trained again", mend=mend))
@@ -152,6 +156,7 @@ def _run(loaded: ExperimentConfig, text: ConfigText, request: Request) -> Run:
         stack.enter_context(ignoring(signal.SIGUSR1))  # there is nothing to save yet
         processes = stack.enter_context(join(loaded.compute.device))
         console = stack.enter_context(Console(quiet=request.quiet or not processes.leads).messages())
+        keep_secrets(loaded, text)
         with located(text):
             experiment = assemble(loaded, console)
             stack.enter_context(compute_settings(experiment.config.compute, experiment.compute.device))
@@ -193,7 +198,7 @@ def _new_folder(experiment: Experiment, place: RunFolder | None, shorter: Run | 
     write_json(folder.statistics, data.statistics.to_json())
     if encodings := data.encodings():
         write_json(folder.encoding, encodings)
-    write_json(folder.inspection, data.inspection())
+    write_json(folder.inspection, redacted_values(data.inspection()))
     hardware = experiment.compute.describe()
     environment = describe_environment(config.seed, data.source.digest, hardware)
     if shorter is not None:
@@ -201,5 +206,6 @@ def _new_folder(experiment: Experiment, place: RunFolder | None, shorter: Run | 
         begin_from(shorter, folder)
     write_json(folder.environment, environment)
     steps = steps_per_epoch(experiment) * config.training.epochs
-    write_text(folder.config, dump_yaml({**config.to_plain(), "derived": derived(experiment, steps)}))
+    settings = {**config.to_plain(), "derived": derived(experiment, steps)}
+    write_text(folder.config, dump_yaml(redacted_values(settings)))
     return folder
