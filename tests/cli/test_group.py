@@ -38,8 +38,19 @@ def test_help_lists_the_verbs_in_order_and_shows_how_to_begin() -> None:
     verbs = [
         line.split()[0] for line in done.stdout.partition("Verbs:")[2].splitlines() if line.startswith("  ")
     ]
-    life = ["inspect", "train", "crossval", "sweep", "evaluate", "predict", "runs", "compare", "report"]
-    assert verbs[:11] == [*life, "config", "doctor"]
+    life = [
+        "inspect",
+        "data",
+        "train",
+        "crossval",
+        "sweep",
+        "evaluate",
+        "predict",
+        "runs",
+        "compare",
+        "report",
+    ]
+    assert verbs[:12] == [*life, "config", "doctor"]
     assert "\n  epochal train digits\n" in done.stdout
     assert done.stdout.startswith("Usage: epochal VERB ...")
 

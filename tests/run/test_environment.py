@@ -86,3 +86,5 @@ def test_the_environment_is_written_as_json_with_what_repeats_the_run(
     assert (found["seed"], found["data_digest"], found["hardware"]["device"]) == (7, "d1", "cpu")
     assert found["git"]["branch"] == "main"
     assert "torch" in found["packages"]
+    assert "pytest" in found["loaded"]
+    assert set(found["loaded"]) < set(found["packages"])

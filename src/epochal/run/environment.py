@@ -10,6 +10,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ def describe_environment(seed: int, data_digest: str, hardware: dict[str, Any]) 
         "git": redacted_values(git_state(Path.cwd())),
         "hardware": {"platform": platform.platform(), "cpus": os.cpu_count(), **hardware},
         "python": platform.python_version(),
-        "packages": installed_packages(),
+        "packages": (packages := installed_packages()),
+        "loaded": _loaded(packages),
     }
 
 
@@ -46,6 +48,12 @@ def installed_packages() -> dict[str, str]:
         if distribution.metadata["Name"]
     }
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def _loaded(packages: Iterable[str]) -> list[str]:
+    """Those that this process has imported, as far as their modules have their names."""
+    modules = {name.lower() for name in sys.modules}
+    return [name for name in packages if name.lower().replace("-", "_") in modules]
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
