@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 ValueT = TypeVar("ValueT")
 Keys = tuple[str | int, ...]
+Known = re.Pattern[str] | None
 
 SHOWN = "***"
 """What stands where a secret stood."""
@@ -67,39 +68,53 @@ def is_secret_name(name: str) -> bool:
 
 def redacted(text: str) -> str:
     """The text with ``***`` for every secret in it; also where JSON, HTML or a URL write it otherwise."""
-    known = {value for name, value in os.environ.items() if is_secret_name(name)} | _remembered
-    if values := frozenset(filter(_is_telling, known)):
-        text = _pattern(values).sub(SHOWN, text)
-    text = _SHAPES.sub(SHOWN, text)
-    text = _URL.sub(rf"\1{SHOWN}", text)
-    return _ASSIGNED.sub(_without_value, text)
+    return _cleaned(text, _known())
 
 
 def redacted_values(value: ValueT) -> ValueT:
     """The same of every text in plain mappings and lists; all of it under a key such as ``password``."""
-    return _redacted(value, secret=False)  # type: ignore[no-any-return]
+    return _redacted(value, False, _known())  # type: ignore[no-any-return]
 
 
-def secrets_in(value: Any, keys: Keys = ()) -> Iterator[tuple[Keys, str]]:
+def secrets_in(value: Any) -> Iterator[tuple[Keys, str]]:
     """Where in plain mappings and lists a text is a secret or holds one; and the text."""
+    return _found(value, (), _known())
+
+
+def _found(value: Any, keys: Keys, known: Known) -> Iterator[tuple[Keys, str]]:
     if isinstance(value, Mapping):
         for key, entry in value.items():
-            yield from secrets_in(entry, (*keys, key))
+            yield from _found(entry, (*keys, key), known)
     elif isinstance(value, list | tuple):
         for place, entry in enumerate(value):
-            yield from secrets_in(entry, (*keys, place))
-    elif isinstance(value, str) and _redacted(value, bool(keys) and _is_secret_key(keys[-1])) != value:
+            yield from _found(entry, (*keys, place), known)
+    elif isinstance(value, str) and _redacted(value, bool(keys) and _is_secret_key(keys[-1]), known) != value:
         yield keys, value
 
 
-def _redacted(value: Any, secret: bool) -> Any:
+def _redacted(value: Any, secret: bool, known: Known) -> Any:
     if isinstance(value, Mapping):
-        return {key: _redacted(entry, _is_secret_key(key)) for key, entry in value.items()}
+        return {key: _redacted(entry, _is_secret_key(key), known) for key, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [_redacted(entry, secret) for entry in value]
+        return [_redacted(entry, secret, known) for entry in value]
     if isinstance(value, str) and value:
-        return SHOWN if secret else redacted(value)
+        return SHOWN if secret else _cleaned(value, known)
     return value
+
+
+def _known() -> Known:
+    """What finds every value that is known to be secret at this moment; None where there is none."""
+    named = {value for name, value in os.environ.items() if is_secret_name(name)}
+    values = frozenset(filter(_is_telling, named | _remembered))
+    return _pattern(values) if values else None
+
+
+def _cleaned(text: str, known: Known) -> str:
+    if known is not None:
+        text = known.sub(SHOWN, text)
+    text = _SHAPES.sub(SHOWN, text)
+    text = _URL.sub(rf"\1{SHOWN}", text)
+    return _ASSIGNED.sub(_without_value, text)
 
 
 def _is_secret_key(key: object) -> bool:

@@ -21,8 +21,13 @@ def keep_secrets(config: ExperimentConfig, text: ConfigText) -> None:
     """
     plain = config.to_plain()
     if lost := [keys for keys, value in _texts(plain) if SHOWN in value]:
-        mend = "give it anew: KEY=value after the config"
-        raise ConfigError(*(Problem("a secret stood here", text.where(*keys), mend) for keys in lost))
+        mend = "give it anew: {}=VALUE after the config"
+        raise ConfigError(
+            *(
+                Problem("a secret stood here", text.where(*keys), mend.format(".".join(map(str, keys))))
+                for keys in lost
+            )
+        )
     for keys, value in secrets_in(plain):
         if redacted(value) == value:  # only its key marks it
             remember(value)
