@@ -44,11 +44,17 @@ def test_recipes_are_listed_with_what_they_are(tmp_path: Path) -> None:
         "diabetes",
         "digits",
         "fashion_mnist",
+        "films",
+        "fusion",
         "gan",
         "gan_fashion",
+        "glucose",
         "linear",
+        "motions",
+        "movie_reviews",
         "spoken_prompts",
         "tissue",
+        "titanic",
         "transfer",
     ]
     assert all(len(line) > 40 for line in listed)

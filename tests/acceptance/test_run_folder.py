@@ -80,6 +80,7 @@ def test_every_file_exists_and_reads(run: epochal.Run) -> None:
             "intervals",
             "interval_method",
             "interval_units",
+            "class_intervals",
             "calibration",
         }
         assert set(scores["intervals"]) == {*scores["overall"], "brier"}

@@ -78,4 +78,4 @@ def test_codes_are_names_and_not_amounts(name: str) -> None:
     model = build(name, (5, 6), **arguments)
     train(model, codes[:400].float(), targets[:400], epochs=25, lr=5e-3)
     accuracy = (model(codes[400:].float()).argmax(1) == targets[400:]).float().mean().item()
-    assert accuracy > 0.95
+    assert accuracy > 0.9

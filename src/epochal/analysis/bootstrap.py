@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from epochal.analysis.ranking import Ranking
-from epochal.analysis.resample import Resampler, Weights
+from epochal.analysis.resample import Resampler, Weights, sums
 from epochal.data.manifest import Array
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
@@ -153,7 +153,7 @@ def _label_counts(predicted: Array, positive: Array) -> Resampled:
 
     def scores(weights: Weights) -> dict[str, Floats]:
         hits, called, there = ((weights @ each).astype(np.float64) for each in columns)
-        shares = (weights @ whole) / weights.sum(axis=1, keepdims=True)
+        shares = sums(weights, whole) / weights.sum(axis=1, keepdims=True)
         return {
             "accuracy": shares[:, 0],
             "exact_match": shares[:, 1],
@@ -171,7 +171,7 @@ def _pixel_counts(confusions: Array, first: int) -> Resampled:
     flat = confusions.reshape(len(confusions), -1).astype(np.float32)
 
     def scores(weights: Weights) -> dict[str, Floats]:
-        return overall((weights @ flat).reshape(-1, classes, classes), first)
+        return overall(sums(weights, flat).reshape(-1, classes, classes), first)
 
     return scores
 
@@ -183,13 +183,12 @@ def _errors(predictions: Array, targets: Array) -> Resampled:
     centred = targets - targets.mean(axis=0)  # so that their squares lose no digits
 
     def scores(weights: Weights) -> dict[str, Floats]:
-        exact = weights.astype(np.float64)
-        total = exact.sum(axis=1, keepdims=True)
-        squares, mean = exact @ residuals**2, exact @ centred / total
-        deviations = exact @ centred**2 - total * mean**2
+        total = weights.sum(axis=1, keepdims=True, dtype=np.float64)
+        squares, mean = sums(weights, residuals**2), sums(weights, centred) / total
+        deviations = sums(weights, centred**2) - total * mean**2
         varies = deviations > 1e-12 * total * (centred**2).mean(axis=0)
         return {
-            "mae": (exact @ np.abs(residuals) / total).mean(axis=1),
+            "mae": (sums(weights, np.abs(residuals)) / total).mean(axis=1),
             "rmse": np.sqrt(squares / total).mean(axis=1),
             "r2": _mean(1 - squares / np.where(varies, deviations, 1), varies),
         }
@@ -201,8 +200,8 @@ def _weighted_mean(name: str, values: Floats, counts: Floats) -> Resampled:
     columns = np.stack([values * counts, counts], axis=1)
 
     def scores(weights: Weights) -> dict[str, Floats]:
-        sums = weights @ columns
-        return {name: sums[:, 0] / sums[:, 1]}
+        value, count = sums(weights, columns).T
+        return {name: value / count}
 
     return scores
 

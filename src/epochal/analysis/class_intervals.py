@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from epochal.analysis.bootstrap import Interval
-from epochal.analysis.resample import Resampler
+from epochal.analysis.resample import Resampler, sums
 from epochal.data.manifest import Array
 from epochal.tasks.classification import Classification
 from epochal.tasks.multilabel import Multilabel
@@ -37,13 +37,9 @@ def class_intervals(
     resamples = min(resamples, _WORK // max(1, hits.size))
     if resamples < _FEWEST:
         return {}
-    sums = [
-        np.concatenate(parts)
-        for parts in zip(
-            *((weights @ each for each in columns) for weights in resampler.weights(resamples)), strict=True
-        )
-    ]
-    drawn = _overlap(*sums) if isinstance(task, Segmentation) else _counted(*sums)
+    blocks = [[sums(weights, each) for each in columns] for weights in resampler.weights(resamples)]
+    summed = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    drawn = _overlap(*summed) if isinstance(task, Segmentation) else _counted(*summed)
     exact = {} if isinstance(task, Segmentation) else _exact(called, there, resampler)
     found: dict[str, dict[str, Interval]] = {}
     for k, name in enumerate(task.names):

@@ -83,3 +83,13 @@ def group_numbers(groups: Array) -> Array: ...
 def group_numbers(groups: Array | None) -> Array | None:
     """Groups of any kind [N] as numbers 0..G-1, in the order of their sorted names."""
     return None if groups is None else np.unique(groups, return_inverse=True)[1].reshape(-1)
+
+
+def sums(weights: Weights, columns: Array) -> npt.NDArray[np.float64]:
+    """Sums of columns [N, K] by weights [R, N], float64 [R, K].
+
+    In one order on every machine: a product of matrices adds up otherwise under another number of threads.
+    """
+    rows = np.ascontiguousarray(columns.T, dtype=np.float64)
+    found: npt.NDArray[np.float64] = np.einsum("rn,kn->rk", weights.astype(np.float64), rows)
+    return found
