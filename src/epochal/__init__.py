@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from epochal.verbs.doctor import doctor as doctor
     from epochal.verbs.evaluate import evaluate as evaluate
     from epochal.verbs.fit import fit as fit
+    from epochal.verbs.init import init as init
     from epochal.verbs.inspect import inspect as inspect
     from epochal.verbs.load import load as load
     from epochal.verbs.predict import predict as predict
@@ -65,6 +66,7 @@ _PLACES = {
     "doctor": "verbs.doctor",
     "evaluate": "verbs.evaluate",
     "fit": "verbs.fit",
+    "init": "verbs.init",
     "inspect": "verbs.inspect",
     "load": "verbs.load",
     "predict": "verbs.predict",

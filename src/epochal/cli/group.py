@@ -12,6 +12,7 @@ from epochal.errors import did_you_mean
 
 # verb -> (module with the attribute `command`, what the list of verbs says), in the order of a project's life
 VERBS = {
+    "init": ("epochal.cli.init", "Write a project of your own, which trains on its first command."),
     "inspect": ("epochal.cli.inspect", "Look at the data: splits, classes, statistics."),
     "data": ("epochal.cli.data", "Take a snapshot of data that git can hold, and say what changed."),
     "train": ("epochal.cli.train", "Train a model as a config says, and test it."),
