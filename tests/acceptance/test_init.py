@@ -14,6 +14,7 @@ import epochal
 from epochal.config.yaml import parse_yaml
 from epochal.errors import RequestError
 from epochal.scaffold.kinds import TEMPLATES
+from epochal.scaffold.update import update
 
 
 def check_lint(project: Path) -> None:
@@ -54,6 +55,7 @@ def test_a_project_for_a_folder_of_images(here: Path, monkeypatch: pytest.Monkey
     assert '["cat", "dog", "owl"]' in base
     assert "Copyright (c)" in (made.path / "LICENSE").read_text()
     assert not (made.path / "scripts" / "prepare_data.py").exists()
+    assert not any(vars(update(made.path)).values())
     monkeypatch.chdir(made.path)
     run = epochal.train("configs/debug.yaml", quiet=True, preflight=False)
     assert run.status == "finished"

@@ -48,7 +48,9 @@ class Answers:
         """From what ``asdict`` gave, as JSON keeps it."""
         found: dict[str, Any] | None = values["found"]
         if found is not None:
-            said = {key: tuple(value) if isinstance(value, list) else value for key, value in found.items()}
+            said: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in found.items()
+            }
             return cls(**{**values, "found": Found(**said)})
         return cls(**values)
 
