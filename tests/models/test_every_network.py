@@ -145,7 +145,10 @@ def test_networks_export(case: Case) -> None:
         (Case("text_rnn", (30,)), "text_rnn takes text, these samples are none"),
         (Case("mlp", (8,), WORDS), "mlp takes no text; use embedding_bag, text_rnn"),
         (Case("resnet18", (8,), WORDS), "resnet18 takes no text"),
-        (Case("linear", (5,), CODES), "some columns are categories; use mlp, tabular_resnet or"),
+        (
+            Case("linear", (5,), CODES),
+            "linear takes no columns that are categories; use mlp, tabular_resnet or",
+        ),
         (Case("simple_cnn", {"a": (1, 8, 8), "b": (4,)}), "takes one input, .* several: a, b; use fusion"),
         (Case("fusion", (1, 8, 8)), "fusion takes several inputs by name, these samples are one"),
         (Case("fusion", {"a": (1, 8, 8), "b": (2, 9, 9, 9)}), r"the input 'b' has shape \(2, 9, 9, 9\)"),

@@ -50,7 +50,7 @@ def test_it_reports_the_machine_and_the_installation(tmp_path: Path) -> None:
     found = {finding.subject: finding for finding in epochal.doctor(runs=tmp_path / "not" / "yet")}
     assert found["python"].text.startswith(platform.python_version())
     assert found["torch"] == Finding("torch", "ok", version("torch"))
-    assert found["threads"].text.startswith("1")
+    assert int(found["threads"].text.split()[0]) >= 1
     assert "GiB available" in found["memory"].text
     assert found["runs"].text.endswith(f"GiB free in {tmp_path}")
     assert "cache" in found
