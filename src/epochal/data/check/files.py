@@ -8,7 +8,6 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -17,14 +16,14 @@ from PIL import Image, ImageOps
 
 from epochal.console import Console
 from epochal.data.check.findings import Finding, Subject
+from epochal.data.check.recalled import faults_of, place_of, recall, remember
 from epochal.data.filling import fill_rows
 from epochal.data.images import PIXEL_LIMIT, read_image, to_array
 from epochal.data.jpeg import ORIENTATION
 from epochal.data.manifest import Array
-from epochal.data.members import read_bytes, size_and_time
+from epochal.data.members import read_bytes
 from epochal.data.problems import counted
 from epochal.errors import DataError
-from epochal.run.durable import write_bytes
 
 THUMBNAIL = 16
 """Pixels of a thumbnail's side: enough to tell pictures apart, 768 bytes each."""
@@ -88,9 +87,9 @@ def scan_files(paths: Sequence[str], cache: Path, console: Console) -> FileFacts
 
     cache: the folder of what is recalled, by path, size and time of change. Raises nothing of what is wrong.
     """
-    path = cache / "checks" / f"{_key(paths)}.npz"
-    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as found:
-        return FileFacts(**{field.name: found[field.name] for field in fields(FileFacts)})
+    path = place_of(cache, paths, _REVISION)
+    if (known := recall(FileFacts, path)) is not None:
+        return known
     count = len(paths)
     facts = FileFacts(
         digest=np.zeros((count, 2), np.uint64),
@@ -105,26 +104,7 @@ def scan_files(paths: Sequence[str], cache: Path, console: Console) -> FileFacts
     with console.progress("checking files", count) as advance, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # told as an error, with its path
         fill_rows(lambda row: _look(paths[row], row, facts), np.zeros(count, np.bool_), advance)
-    facts = FileFacts(
-        *(value.astype(str) if value.dtype == object else value for value in vars(facts).values())
-    )
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **vars(facts))
-    with suppress(OSError):  # a cache that can't be written costs the time again, no more
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, buffer.getvalue())
-    return facts
-
-
-def _key(paths: Sequence[str]) -> str:
-    digest = hashlib.blake2b(_REVISION.encode(), digest_size=16)
-    for path in paths:
-        mark = "missing"
-        with suppress(OSError):
-            size, changed = size_and_time(path)
-            mark = f"{size} {changed}"
-        digest.update(f"{os.path.abspath(path)}\0{mark}\n".encode())
-    return digest.hexdigest()
+    return remember(facts, path)
 
 
 def _look(path: str, row: int, facts: FileFacts) -> None:
@@ -186,16 +166,7 @@ _FAULTS = {
 
 def file_faults(subject: Subject, facts: FileFacts) -> list[Finding]:
     """An error for each kind of file that can't be used."""
-    found = []
-    for kind, what in _FAULTS.items():
-        rows = np.flatnonzero(facts.kind == kind)
-        if len(rows):
-            text = f"{counted(len(rows), 'file')} {what}"
-            notes = [str(note) for note in facts.fault[rows]]
-            found.append(
-                subject.finding(kind, "error", text, str(facts.mend[rows[0]]), rows, notes, drop=rows)
-            )
-    return found
+    return faults_of(subject, facts, _FAULTS)
 
 
 def file_oddities(subject: Subject, facts: FileFacts) -> list[Finding]:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from epochal.console import Console
-from epochal.data.check.files import _key
 from epochal.data.check.findings import Finding, Subject
+from epochal.data.check.recalled import faults_of, place_of, recall, remember
 from epochal.data.filling import fill_rows
 from epochal.data.manifest import Array
 from epochal.data.members import read_bytes
 from epochal.data.problems import counted
 from epochal.data.sounds import REVISION, SoundError, decode, import_soundfile, unreadable
 from epochal.errors import RequestError
-from epochal.run.durable import write_bytes
 
 _FORMAT_OF = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
 _SILENT = 10 ** (-80 / 20)
@@ -80,9 +77,9 @@ def scan_sounds(paths: Sequence[str], cache: Path, console: Console) -> SoundFac
     cache: the folder of what is recalled, by path, size and time of change. Raises nothing of what is wrong
     but that soundfile is not installed.
     """
-    path = cache / "checks" / f"{_key(paths)}-sounds{REVISION}.npz"
-    with suppress(OSError, ValueError, KeyError), np.load(path, allow_pickle=False) as found:
-        return SoundFacts(**{field.name: found[field.name] for field in fields(SoundFacts)})
+    path = place_of(cache, paths, f"sounds {REVISION}")
+    if (known := recall(SoundFacts, path)) is not None:
+        return known
     import_soundfile()  # told once where it is missing, not for every file
     count = len(paths)
     types = (np.int64, np.int32, np.int16, np.float32, np.float32)
@@ -93,15 +90,7 @@ def scan_sounds(paths: Sequence[str], cache: Path, console: Console) -> SoundFac
     )
     with console.progress("checking files", count) as advance:
         fill_rows(lambda row: _listen(paths[row], row, facts), np.zeros(count, np.bool_), advance)
-    facts = SoundFacts(
-        *(value.astype(str) if value.dtype == object else value for value in vars(facts).values())
-    )
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, **vars(facts))
-    with suppress(OSError):  # a cache that can't be written costs the time again, no more
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, buffer.getvalue())
-    return facts
+    return remember(facts, path)
 
 
 def _listen(path: str, row: int, facts: SoundFacts) -> None:
@@ -147,16 +136,7 @@ _FAULTS = {
 
 def sound_faults(subject: Subject, facts: SoundFacts) -> list[Finding]:
     """An error for each kind of file that can't be used."""
-    found = []
-    for kind, what in _FAULTS.items():
-        rows = np.flatnonzero(facts.kind == kind)
-        if len(rows):
-            text = f"{counted(len(rows), 'file')} {what}"
-            notes = [str(note) for note in facts.fault[rows]]
-            found.append(
-                subject.finding(kind, "error", text, str(facts.mend[rows[0]]), rows, notes, drop=rows)
-            )
-    return found
+    return faults_of(subject, facts, _FAULTS)
 
 
 def sound_oddities(subject: Subject, facts: SoundFacts) -> list[Finding]:
