@@ -72,3 +72,7 @@ def test_arguments_without_a_name_go_to_the_default_component() -> None:
 def test_members_and_sections_of_annotations() -> None:
     assert list(members_of(int | None)) == [int, type(None)]
     assert sections_of(Inner | Component | str) == [Inner]
+
+
+def test_null_empties_a_list_that_is_empty_by_default() -> None:
+    assert Outer.model_validate({"steps": None}).steps == ()

@@ -9,6 +9,8 @@ import torch
 from small_training import Training, make_training
 from torch import Tensor, nn
 
+from epochal.engine.config import TrainingConfig
+from epochal.engine.freezing import late_unfreezing
 from epochal.engine.loop import Hook
 from epochal.engine.state import TrainState
 from epochal.errors import ConfigError
@@ -87,3 +89,11 @@ def test_only_what_ever_trains_has_a_place_in_the_optimizer() -> None:
 def test_patterns_that_can_not_be_meant(settings: dict[str, Any], what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         make_training(network, **settings)
+
+
+def test_an_epoch_that_does_not_come_is_told() -> None:
+    asked = TrainingConfig.model_validate(
+        {"epochs": 4, "freeze": "backbone", "unfreeze": {9: "all", 3: "2.*", 5: "1.*"}}
+    )
+    assert late_unfreezing(asked).startswith("training.unfreeze: epoch 5, 9 does not come")
+    assert late_unfreezing(asked.model_copy(update={"epochs": 9})) == ""

@@ -29,6 +29,14 @@ class Section(BaseModel):
                 raise ValueError(f"expected a number, got {str(value).lower()}")
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _read_null_as_empty(cls, value: Any, info: ValidationInfo) -> Any:
+        # `augment: null` takes away what an extended config has
+        assert info.field_name is not None
+        default = cls.model_fields[info.field_name].default
+        return default if value is None and isinstance(default, tuple | dict) and not default else value
+
     def to_plain(self) -> dict[str, Any]:
         """Plain values that validate to an equal section: with defaults, components in their short form."""
         return {name: _plain(getattr(self, name)) for name in type(self).model_fields}

@@ -95,6 +95,13 @@ class Freezing:
             raise ConfigError(*problems)
 
 
+def late_unfreezing(config: TrainingConfig) -> str:
+    """What ``training.unfreeze`` names for epochs after the last one, in words; empty where there is none."""
+    late = ", ".join(str(epoch) for epoch in sorted(config.unfreeze) if epoch > config.epochs)
+    what = f"training.unfreeze: epoch {late} does not come, training.epochs is {config.epochs}"
+    return f"{what}; what it names stays frozen" if late else ""
+
+
 def _ask(model: nn.Module, names: set[str]) -> None:
     """Let these parameters have gradients, and no others."""
     for name, parameter in model.named_parameters():

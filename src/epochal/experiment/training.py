@@ -16,6 +16,7 @@ from epochal.data.draws import key_integer
 from epochal.engine.checkpoint import read_newest
 from epochal.engine.clock import Clock
 from epochal.engine.compute import seed_generators
+from epochal.engine.freezing import late_unfreezing
 from epochal.engine.hooks import CheckpointHook, LogHook, ProgressHook
 from epochal.engine.interruption import Interruption
 from epochal.engine.loop import LATEST, Hook, fit
@@ -71,6 +72,8 @@ def train_in(
             writer = CheckpointWriter(folder, lines)
         restore = partial(_restore, state, folder, writer)
         resumed = restore()
+        if late := late_unfreezing(training):
+            log.warning(late)
         checkpoints = CheckpointHook(writer, monitor, training.checkpoint, interruption)
         passed = experiment.config.model is not None and experiment.config.model.name.startswith(PREFIX)
         if not resumed and (training.on_nan == "restore" or passed):

@@ -98,7 +98,8 @@ def test_strict_lists_errors_warn_leaves_out_off_looks_at_nothing(tmp_path: Path
 def test_many_errors_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     rows = tuple(range(500))
     texts = tuple(str(row) for row in rows)
-    many = Finding("empty_file", "error", "500 files empty", "copy them", 500, rows, texts, texts)
+    notes = ("the file is empty",) * 500
+    many = Finding("empty_file", "error", "500 files empty", "copy them", 500, rows, texts, texts, notes)
     with pytest.raises(DataError) as raised:
         act_on([many, many], "strict")
     assert len(raised.value.problems) == 23
@@ -106,3 +107,14 @@ def test_many_errors_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     act_on([many], "warn")
     assert caplog.messages == ["500 files empty (0, 1, 2, ...); copy them"]
     assert len(many.to_json()["rows"]) == 100
+
+
+def test_what_is_the_same_of_every_row_is_said_once() -> None:
+    rows = (3, 5, 8, 13)
+    places = tuple(f"row {row}" for row in rows)
+    same = Finding("overlap", "error", "4 samples overlap", "use data.split=time", 4, rows, places, places)
+    with pytest.raises(DataError) as raised:
+        act_on([same], "strict")
+    said = "4 samples overlap (row 3, row 5, row 8, ...); use data.split=time"
+    assert str(raised.value).splitlines()[0] == said
+    assert len(raised.value.problems) == 2

@@ -57,23 +57,26 @@ class Finding:
         }
 
     def problems(self, most: int) -> list[Problem]:
-        """One problem a place, at most so many and then a count; one in all where it is about no place."""
-        if not self.places:
-            return [Problem(self.what, mend=self.mend)]
-        notes = self.notes or (self.what,) * len(self.places)
+        """One problem a place, at most so many and then a count; one in all where they differ in nothing."""
+        if not self.notes:
+            where = self.places[0] if len(self.places) == 1 else ""
+            return [Problem(self.what if where else self._with_places(), where, self.mend)]
         shown = [
             Problem(note, where=place, mend=self.mend)
-            for note, place in list(zip(notes, self.places, strict=True))[:most]
+            for note, place in list(zip(self.notes, self.places, strict=True))[:most]
         ]
         more = len(self.places) - len(shown)
         return shown + ([Problem(f"and {counted(more, 'more row')}: {self.what}")] if more else [])
 
     def line(self) -> str:
         """All of it in one line, with the first rows."""
+        return f"{self._with_places()}; {self.mend}"
+
+    def _with_places(self) -> str:
         some = ", ".join(shown(place) for place in self.places[:3]) + (
             ", ..." if len(self.places) > 3 else ""
         )
-        return f"{self.what}{f' ({some})' if some else ''}; {self.mend}"
+        return f"{self.what} ({some})" if some else self.what
 
 
 @dataclass(frozen=True)
