@@ -59,12 +59,7 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
     own: a model of the run's architecture, in place of what its config names; a copy gets the weights.
     Raises RequestError where the run has no best checkpoint yet.
     """
-    if run.folds:
-        mend = f"name one of its folds, such as {run.folds[0]}; `epochal predict` takes all of them"
-        raise RequestError(Problem("a cross-validation has a model for each fold", str(run.path), mend))
-    if not run.folder.best.exists():
-        mend = f"it is {run.status}; it has one after its first epoch"
-        raise RequestError(Problem("the run has no best checkpoint", str(run.path), mend))
+    _check_has_weights(run)
     config = load_run_config(run, (f"compute.device={device}",))
     facts: Mapping[str, Any] = config.derived or {}
     config = fill_in(_without_objects(config), facts["kind"])
@@ -88,15 +83,8 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
         if own is not None
         else build_network(config, model_shape, task, told, normalizer, facts.get("anchors", ()))
     )
-    weights, _ = read_checkpoint(run.folder.best)
+    _load_weights(model, run, shapes)
     compute = choose_compute(config.compute, facts)
-    if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
-        model.eval()
-        with torch.no_grad():
-            zeros = {name: torch.zeros(1, *each) for name, each in shapes.items()}
-            model(**zeros) if len(zeros) > 1 else model(torch.zeros(1, *model_shape))
-    check_fit(weights, model)
-    model.load_state_dict(weights)
     of_files = facts.get("image_files") and task.target != "mask"
     image_target = prepare.target if of_files else None
     return Predictor(
@@ -127,6 +115,27 @@ def load_predictor(run: Run, device: str = "auto", own: nn.Module | None = None)
         ),
         decision=read_decision(run.folder),
     )
+
+
+def _check_has_weights(run: Run) -> None:
+    if run.folds:
+        mend = f"name one of its folds, such as {run.folds[0]}; `epochal predict` takes all of them"
+        raise RequestError(Problem("a cross-validation has a model for each fold", str(run.path), mend))
+    if not run.folder.best.exists():
+        mend = f"it is {run.status}; it has one after its first epoch"
+        raise RequestError(Problem("the run has no best checkpoint", str(run.path), mend))
+
+
+def _load_weights(model: nn.Module, run: Run, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Give the model the best weights; shapes: of its inputs by name, by which lazy layers are made."""
+    weights, _ = read_checkpoint(run.folder.best)
+    if any(torch.nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+        model.eval()
+        zeros = {name: torch.zeros(1, *each) for name, each in shapes.items()}
+        with torch.no_grad():
+            model(**zeros) if len(zeros) > 1 else model(*zeros.values())
+    check_fit(weights, model)
+    model.load_state_dict(weights)
 
 
 def _without_objects(config: ExperimentConfig) -> ExperimentConfig:

@@ -74,16 +74,7 @@ def evaluate(
     """
     found = find_run(run, Path(runs))
     config = load_run_config(found, (f"compute.device={device}",))
-    if found.folds:
-        mend = f"name one of its folds, such as {found.folds[0]}; their test scores are in crossval.json"
-        raise RequestError(Problem("a cross-validation has a model for each fold", str(found.path), mend))
-    if not found.folder.best.exists():
-        raise RequestError(
-            Problem("the run has no best checkpoint yet", str(found.path), f"it is {found.status}")
-        )
-    if split not in SPLITS:
-        mend = did_you_mean(split, SPLITS)
-        raise RequestError(Problem(f"no split is called '{split}'", mend=mend))
+    _check_run(found, split)
     read_dotenv()
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
@@ -93,10 +84,7 @@ def evaluate(
             other_data(found, config, Path(data), console) if data else data_of_run(found, config, console)
         )
         experiment = assemble(config, console, parts)
-        if not experiment.task.has_loss:
-            mend = "metrics/ has what training.validation computed, if there is one"
-            what = "a run that generates has no predictions to score"
-            raise RequestError(Problem(what, str(found.path), mend))
+        _check_scored(experiment, found)
         stack.enter_context(compute_settings(config.compute, experiment.compute.device))
         stack.enter_context(Lock(found.folder.lock))
         label = split if data is None else _label(Path(data))
@@ -122,6 +110,26 @@ def evaluate(
     intervals = {name: (low, high) for name, (low, high) in details.get("intervals", {}).items()}
     overall, per_class = dict(outcome.scores.overall), dict(outcome.scores.per_class)
     return Evaluation(found, label, overall, per_class, intervals, table, details)
+
+
+def _check_run(found: Run, split: str) -> None:
+    """RequestError where the run has no weights to score, or the split is none."""
+    if found.folds:
+        mend = f"name one of its folds, such as {found.folds[0]}; their test scores are in crossval.json"
+        raise RequestError(Problem("a cross-validation has a model for each fold", str(found.path), mend))
+    if not found.folder.best.exists():
+        raise RequestError(
+            Problem("the run has no best checkpoint yet", str(found.path), f"it is {found.status}")
+        )
+    if split not in SPLITS:
+        mend = did_you_mean(split, SPLITS)
+        raise RequestError(Problem(f"no split is called '{split}'", mend=mend))
+
+
+def _check_scored(experiment: Experiment, found: Run) -> None:
+    if not experiment.task.has_loss:
+        mend = "metrics/ has what training.validation computed, if there is one"
+        raise RequestError(Problem("a run that generates has no predictions to score", str(found.path), mend))
 
 
 def _check_calibrate(experiment: Experiment, data: str | Path | None, run: Run) -> None:

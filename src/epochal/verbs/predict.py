@@ -75,45 +75,44 @@ def predict(
     with ExitStack() as stack:
         console = stack.enter_context(Console(quiet=quiet).messages())
         found = find_run(run, Path(runs))
-        predictors = [load_predictor(each, device, model) for each in found.folds or [found]]
-        predictor = predictors[0]
-        if not predictor.task.has_loss:
-            mend = "its samples are plots/samples.png; epochal.load(run).model.sample(noise) gives others"
-            raise RequestError(Problem("a run that generates predicts nothing", str(found.path), mend))
-
-        def samples_for(one: Predictor) -> Inputs:
-            return _open(inputs, one) if texts is None else _written(texts, one)
-
-        opened = samples_for(predictor)
-        # texts and columns are other numbers to each fold, which learnt its own vocabulary
-        of_each = [samples_for(one) if one.encoding is not None else opened for one in predictors[1:]]
-        with console.progress("predicting", len(opened) * len(predictors)) as advance:
-            if isinstance(predictor.task, Segmentation):
+        predictors = _predictors(found, device, model)
+        task = predictors[0].task
+        opened = _open_for_each(predictors, inputs, texts)
+        with console.progress("predicting", len(opened[0]) * len(predictors)) as advance:
+            if isinstance(task, Segmentation):
                 config = load_run_config(found.folds[0] if found.folds else found)
-                colors = colors_of(config, predictor.task.names)
-                return predict_masks(predictors, opened, inputs, output, colors, batch_size, advance)
+                colors = colors_of(config, task.names)
+                return predict_masks(predictors, opened[0], inputs, output, colors, batch_size, advance)
             if output is not None:
                 _check_format(output)
             each = [
                 one.predict(samples, batch_size, advance)
-                for one, samples in zip(predictors, [opened, *of_each], strict=True)
+                for one, samples in zip(predictors, opened, strict=True)
             ]
         predictions = np.stack(each).mean(axis=0)
-        decision = predictor.decision
-        if len(predictors) > 1:
-            decision = Decision.mean([one.decision for one in predictors])
-            log.info(_of_folds(len(predictors), decision))
-    columns = decision.table(predictor.task, predictions, None)
-    table = pl.DataFrame(
-        {
-            "INDEX": np.arange(len(opened)),
-            "FILENAME": opened.filenames,
-            **columns,
-        }
-    )
+        columns = _decision_of(predictors).table(task, predictions, None)
+    names = {"INDEX": np.arange(len(opened[0])), "FILENAME": opened[0].filenames}
+    table = pl.DataFrame({**names, **columns})
     if output is not None:
         write_table(table, Path(output))
     return table
+
+
+def _predictors(found: Run, device: str, model: nn.Module | None) -> list[Predictor]:
+    """The run, or each fold of a cross-validation; RequestError where it predicts nothing."""
+    predictors = [load_predictor(each, device, model) for each in found.folds or [found]]
+    if not predictors[0].task.has_loss:
+        mend = "its samples are plots/samples.png; epochal.load(run).model.sample(noise) gives others"
+        raise RequestError(Problem("a run that generates predicts nothing", str(found.path), mend))
+    return predictors
+
+
+def _decision_of(predictors: Sequence[Predictor]) -> Decision:
+    if len(predictors) == 1:
+        return predictors[0].decision
+    decision = Decision.mean([one.decision for one in predictors])
+    log.info(_of_folds(len(predictors), decision))
+    return decision
 
 
 def _check_format(output: str | Path) -> None:
@@ -126,6 +125,18 @@ def _check_format(output: str | Path) -> None:
 def _of_folds(count: int, decision: Decision) -> str:
     mean = f"predictions are the mean of those of {count} folds"
     return f"{mean}, decided by the mean of their thresholds: {decision}" if decision.thresholds else mean
+
+
+def _open_for_each(predictors: Sequence[Predictor], inputs: Any, texts: Sequence[str] | None) -> list[Inputs]:
+    """The samples, once for each predictor."""
+
+    def opened(one: Predictor) -> Inputs:
+        return _open(inputs, one) if texts is None else _written(texts, one)
+
+    first, *others = predictors
+    samples = opened(first)
+    # texts and columns are other numbers to each fold, which learnt its own vocabulary
+    return [samples, *(opened(one) if one.encoding is not None else samples for one in others)]
 
 
 def _written(texts: Sequence[str], predictor: Predictor) -> Inputs:
