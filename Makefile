@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-MODULES := src tests benchmarks docs/figures.py
+MODULES := src tests benchmarks docs
 
-.PHONY: help demo install test test-slow test-crash bench docs-figures lint format clean
+.PHONY: help demo install test test-slow test-crash bench docs docs-figures lint format clean
 
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, torch.compile"
 	@echo "make test-crash the proof that nothing is lost: kills, power cuts, full disks; a quarter of an hour"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
+	@echo "make docs       the documentation as pages in docs/_build/html; warnings are errors"
 	@echo "make docs-figures  the pictures of the README, from the recipes"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make format     ruff format and its automatic mends"
@@ -54,6 +55,10 @@ bench: install
 	$(BIN)/python -m benchmarks.manifest
 	$(BIN)/python -m benchmarks.scaling
 
+docs: install
+	$(BIN)/python -m sphinx -E -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
 docs-figures: install
 	$(BIN)/python docs/figures.py
 
@@ -68,5 +73,5 @@ format: install
 	$(BIN)/ruff format $(MODULES)
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,66 @@
+"""How Sphinx builds these pages; `make docs` runs it. What stands in reference/ comes from the code."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import epochal
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "epochal"
+project_copyright = "the epochal authors, Apache-2.0"
+release = version = epochal.__version__
+language = "en-GB"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "generated"]
+source_suffix = {".md": "markdown", ".ipynb": "markdown"}
+exclude_patterns = ["_build", "generated"]
+# a toctree takes the pages that are there; Sphinx gives this warning no name to suppress it by
+logging.getLogger("sphinx.sphinx.directives.other").addFilter(
+    lambda record: getattr(record, "subtype", "") != "empty_glob"
+)
+
+nitpicky = True
+# types of other packages, whose pages are not here; and words that stand for several types
+nitpick_ignore_regex = [
+    (r"py:.*", r"(torch|numpy|np|npt|pl|polars|pathlib|collections|typing|nn|pydantic|click)\b.*"),
+    (r"py:.*", r"(Any|Path|Tensor|Callable|Mapping|Sequence|Iterable|Iterator|Literal|TracebackType|Array)"),
+]
+
+myst_enable_extensions = ["attrs_inline", "attrs_block", "colon_fence", "deflist", "html_image"]
+myst_heading_anchors = 4
+myst_heading_slug_func = "generated.anchors.slug"
+myst_links_external_new_tab = False
+
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 88
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
+copybutton_exclude = ".linenos, .go"
+
+html_theme = "furo"
+html_title = "epochal"
+html_logo = "_static/logo.svg"
+html_favicon = "_static/logo.svg"
+html_static_path = ["_static"]
+html_css_files = ["epochal.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#1d6fb8", "color-brand-content": "#1d6fb8"},
+    "dark_css_variables": {"color-brand-primary": "#6db3f2", "color-brand-content": "#6db3f2"},
+}
+pygments_style = "friendly"
+pygments_dark_style = "github-dark"
