@@ -23,12 +23,11 @@ logging.getLogger("sphinx.sphinx.directives.other").addFilter(
     lambda record: getattr(record, "subtype", "") != "empty_glob"
 )
 
+smartquotes = False  # "--" is an option's
+
 nitpicky = True
-# types of other packages, whose pages are not here; and words that stand for several types
-nitpick_ignore_regex = [
-    (r"py:.*", r"(torch|numpy|np|npt|pl|polars|pathlib|collections|typing|nn|pydantic|click)\b.*"),
-    (r"py:.*", r"(Any|Path|Tensor|Callable|Mapping|Sequence|Iterable|Iterator|Literal|TracebackType|Array)"),
-]
+# types of other packages, whose pages are not here, and of ours that are not public
+nitpick_ignore_regex = [(r"py:.*", r"(?!epochal\.).*"), (r"py:.*", r"epochal\.\w+\..*")]
 
 myst_enable_extensions = ["attrs_inline", "attrs_block", "colon_fence", "deflist", "html_image"]
 myst_heading_anchors = 4
@@ -49,6 +48,15 @@ copybutton_prompt_is_regexp = True
 copybutton_line_continuation_character = "\\"
 copybutton_exclude = ".linenos, .go"
 
+# the colour of the reports, too
+_ACCENTED = (
+    "color-brand-primary",
+    "color-brand-content",
+    "color-brand-visited",
+    "color-api-name",
+    "color-api-pre-name",
+)
+
 html_theme = "furo"
 html_title = "epochal"
 html_logo = "_static/logo.svg"
@@ -59,8 +67,8 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_theme_options = {
-    "light_css_variables": {"color-brand-primary": "#1d6fb8", "color-brand-content": "#1d6fb8"},
-    "dark_css_variables": {"color-brand-primary": "#6db3f2", "color-brand-content": "#6db3f2"},
+    "light_css_variables": dict.fromkeys(_ACCENTED, "#1d6fb8"),
+    "dark_css_variables": dict.fromkeys(_ACCENTED, "#6db3f2"),
 }
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

@@ -7,17 +7,27 @@ before the page is read.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from generated import api, cli, components, config
 from generated.anchors import add_dotted_ids
 from generated.notebook import notebook_page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sphinx.application import Sphinx
 
-PARTS: dict[str, Callable[[], str]] = {}
+PARTS: dict[str, Callable[[], str]] = {
+    "verbs": cli.verbs,
+    "verbs.overview": cli.overview,
+    "config.keys": config.config_keys,
+    "config.defaults": config.config_defaults,
+    "api.functions": api.functions,
+    "api.classes": api.classes,
+    "api.results": api.results,
+    "api.errors": api.errors,
+    **components.PARTS,
+}
 """What may stand in a page: a name, and the function that writes the Markdown."""
 
 _MARK = re.compile(r"^<!-- generated: ([\w.-]+) -->$", re.MULTILINE)
@@ -28,7 +38,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx calls."""
     app.connect("source-read", _write_parts)
     app.connect("doctree-read", add_dotted_ids)
-    app.connect("env-get-outdated", lambda app, *_: [d for d in app.env.found_docs if "reference/" in d])
+    app.connect("autodoc-process-docstring", api.rewrite_docstring)
+    app.connect("autodoc-process-signature", api.without_signature)
+    app.connect("missing-reference", api.link_public_name)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -35,7 +35,8 @@ class DataConfig(Section):
     source: Component = Field(description="where samples come from: folder, table, arrays, idx, digits, ...")
     split: Component | None = Field(
         default=None,
-        description="random, grouped, file or column; by default the data's own split, else a random one",
+        description="random, grouped, time, file, column, kfold or leave_one_group_out; "
+        "by default the data's own split, else a random one",
     )
     exclude: str | None = Field(
         default=None,
@@ -59,7 +60,7 @@ class DataConfig(Section):
     )
     encode: Component | None = Field(
         default=None,
-        description="how texts or columns become numbers, fitted on the training split: bpe, columns, ...",
+        description="how texts and tables become numbers, fitted on the training split: bpe, columns, ...",
     )
     transform: tuple[Component, ...] = Field(
         default=(),

@@ -21,7 +21,7 @@ SUPPLIED = ("params",)
 _NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _FUSED = ("Adam", "AdamW", "SGD")
 _FUSED_ON_CPU = (*_FUSED, "Adagrad")
-_REFUSED = {
+REFUSED = {
     "LBFGS": "LBFGS evaluates a batch several times a step, which the loop doesn't do",
     "SparseAdam": "SparseAdam takes sparse gradients only, which linear and convolutional layers don't have",
 }
@@ -49,8 +49,8 @@ def check_optimizer(config: OptimizerConfig) -> list[tuple[str, Problem]]:
     """What is wrong with the section, as (argument, problem), before anything is built."""
     function = OPTIMIZERS.resolve(config.name)
     name = getattr(function, "__name__", config.name)
-    if name in _REFUSED:
-        return [("name", Problem(_REFUSED[name], mend="use AdamW, Adam, SGD, ..."))]
+    if name in REFUSED:
+        return [("name", Problem(REFUSED[name], mend="use AdamW, Adam, SGD, ..."))]
     problems = check_arguments(function, name, config.arguments, SUPPLIED)
     for position, group in enumerate(config.groups):
         options = {key: value for key, value in group.items() if key != "parameters"}
