@@ -18,6 +18,7 @@ import torch
 
 from epochal.config.component import Component, Registry, check_arguments
 from epochal.errors import ConfigError, Problem, RequestError
+from epochal.optional import missing
 
 _SCHEMAS: list[torch.library.Library] = []  # a library's schemas live as long as the library does
 
@@ -26,8 +27,10 @@ _RANDOM_NAMES = {"AugMix", "AutoAugment", "GaussianNoise", "RandAugment", "Trivi
 _DRAWING_METHODS = {"make_params", "_get_params", "get_params"}
 
 
-def import_torchvision() -> ModuleType:
+def import_torchvision(needed_by: str = "this") -> ModuleType:
     """torchvision, with or without its compiled operators; RequestError where it is not installed.
+
+    needed_by: what the error says that needs it.
 
     PyPI's wheel is compiled against CUDA libraries. Beside a CPU-only torch from elsewhere its operators
     do not load, and the import stops where it describes them to torch. Models and transforms are Python
@@ -54,14 +57,14 @@ def import_torchvision() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "torchvision":
             raise
-        raise RequestError(Problem("this needs torchvision", mend="pip install 'epochal[vision]'")) from None
+        raise missing("torchvision", needed_by) from None
 
 
 def torchvision_transform(name: str) -> Callable[..., Any] | None:
     """The class of torchvision.transforms.v2 with this name, or None; its names start with a capital."""
     if not name[:1].isupper():
         return None  # our own names are lower-case: a misspelt one must not wait for torchvision
-    import_torchvision()
+    import_torchvision(f"'{name}'")
     found = getattr(importlib.import_module("torchvision.transforms.v2"), name, None)
     return found if is_torchvision(found) else None
 

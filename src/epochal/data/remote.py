@@ -12,6 +12,7 @@ from typing import Any
 from epochal.config.component import Component
 from epochal.console import Console
 from epochal.errors import DataError, Problem, RequestError
+from epochal.optional import missing
 from epochal.run.durable import write_json
 
 _PATHS = ("path", "root", "masks", "images")
@@ -55,7 +56,7 @@ def fetch(url: str, cache: Path, console: Console) -> Path:
         base = os.path.dirname(paths[0]) if several else paths[0]
         found = {path: details for each in paths for path, details in _files(system, each)}
     except ImportError as error:
-        raise RequestError(Problem(f"reading {url} needs a driver: {error}", url, _driver(url))) from error
+        raise _no_driver(url, error) from error
     except (ValueError, OSError) as error:
         mend = "check the URL, and that this machine may read it"
         raise DataError(Problem(f"can't be read: {error or type(error).__name__}", url, mend)) from error
@@ -108,8 +109,10 @@ def _mark(details: dict[str, Any]) -> str:
     return " ".join(str(details[key]) for key in keys if details.get(key) is not None)
 
 
-def _driver(url: str) -> str:
+def _no_driver(url: str, error: ImportError) -> RequestError:
     packages = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
     packages |= {"http": "aiohttp", "https": "aiohttp", "sftp": "paramiko", "hf": "huggingface_hub"}
     scheme = url.partition("://")[0]
-    return f"pip install {packages.get(scheme, 'the fsspec driver of ' + scheme)}"
+    if scheme in packages:
+        return missing(packages[scheme], f"reading {scheme}://", url)
+    return RequestError(Problem(f"reading {scheme}:// needs a driver of fsspec", url, str(error)))

@@ -14,6 +14,7 @@ import numpy as np
 from epochal.data.manifest import Array, Source
 from epochal.data.members import read_bytes
 from epochal.errors import DataError, Problem, RequestError
+from epochal.optional import is_installed, missing
 
 SOUND_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".mp3"})
 """The endings, in lower case, of files that are read as sounds."""
@@ -157,6 +158,6 @@ def import_soundfile() -> Any:
     try:
         import soundfile  # an extra: only who has sounds needs it
     except (ImportError, OSError) as error:  # OSError: its library is not found
-        mend = "pip install 'epochal[audio]'"
-        raise RequestError(Problem(f"sound files need the package soundfile: {error}", mend=mend)) from error
+        reason = str(error) if is_installed("soundfile") else ""
+        raise missing("soundfile", "reading sound files", reason=reason) from error
     return soundfile

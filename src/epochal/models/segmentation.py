@@ -5,7 +5,6 @@ The package is imported only when such a name is used: with the encoders that it
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from epochal.data.foreign import import_torchvision
 from epochal.errors import ConfigError, Problem, RequestError, did_you_mean
 from epochal.models.inputs import image_shape
 from epochal.models.unet import cut_to_size, pad_to_multiple
+from epochal.optional import is_installed, missing
 
 PREFIX = "smp/"
-INSTALL = "pip install 'epochal[segmentation]'"
 
 _SUPPLIED = ("in_channels", "classes")
 _MULTIPLE = 32  # what the sides have to be a multiple of for every encoder
@@ -92,8 +91,8 @@ def find_segmentation_model(name: str) -> SegmentationModel | None:
     """
     if not name.startswith(PREFIX):
         return None
-    if importlib.util.find_spec("segmentation_models_pytorch") is None:
-        raise RequestError(Problem(f"'{name}' needs segmentation-models-pytorch", "model", INSTALL))
+    if not is_installed("segmentation_models_pytorch"):
+        raise missing("segmentation_models_pytorch", f"'{name}'", "model")
     own_name = name.removeprefix(PREFIX)
     known = _architectures()
     if own_name not in known:

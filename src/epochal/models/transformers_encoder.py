@@ -5,7 +5,6 @@ The package is imported only when one is named: it costs seconds.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +17,9 @@ from epochal.errors import ConfigError, Problem, RequestError
 from epochal.models.encoder import output_layer
 from epochal.models.inputs import text_vocabulary
 from epochal.models.recurrent import pool
+from epochal.optional import is_installed, missing
 
 NAME = "transformers_encoder"
-INSTALL = "pip install 'epochal[text]'"
 
 Pooled = Literal["mean", "first"]
 
@@ -69,7 +68,7 @@ def transformers_encoder(
 
     RequestError where the folder or the hub can't be read, ConfigError where the network knows fewer ids.
     """
-    if importlib.util.find_spec("torchvision") is not None:
+    if is_installed("torchvision"):
         import_torchvision()  # transformers imports it where there is one
     from transformers import AutoConfig, AutoModel
     from transformers.utils.logging import disable_progress_bar
@@ -107,6 +106,6 @@ def find_transformers_encoder(name: str) -> Callable[..., nn.Module] | None:
     """``transformers_encoder`` where that is the name; RequestError where transformers is missing."""
     if name != NAME:
         return None
-    if importlib.util.find_spec("transformers") is None:
-        raise RequestError(Problem(f"'{name}' needs transformers", "model", INSTALL))
+    if not is_installed("transformers"):
+        raise missing("transformers", f"'{name}'", "model")
     return transformers_encoder

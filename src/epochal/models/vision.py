@@ -6,7 +6,6 @@ start-up time as torch.
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -20,11 +19,10 @@ from epochal.config.component import check_arguments
 from epochal.data.foreign import import_torchvision
 from epochal.errors import Problem, RequestError, did_you_mean
 from epochal.models.pretrained import first_convolution, load_weights
+from epochal.optional import install_line, is_installed, missing
 
 Package = Literal["torchvision", "timm"]
 PACKAGES: tuple[Package, ...] = ("torchvision", "timm")
-
-INSTALL = "pip install 'epochal[vision]'"
 
 _FILLED_IN = {"num_classes", "in_chans", "progress"}
 _REPLACED = {"weights", "checkpoint_path"}  # by our own key 'pretrained', which executes nothing
@@ -186,21 +184,21 @@ def find_vision_model(name: str) -> VisionModel | None:
         if prefix in ("", package) and _installed(package) and own_name in _knows(package):
             return VisionModel(package, own_name)
         if prefix == package and not _installed(package):
-            raise RequestError(Problem(f"'{name}' needs {package}", where="model", mend=INSTALL))
+            raise missing(package if not is_installed(package) else "torchvision", f"'{name}'", "model")
     return None
 
 
 def missing_packages(name: str, ours: Iterable[str]) -> RequestError | None:
     """The error for a name that is none of ``ours`` while a package that may know it is missing, or None."""
-    missing = [package for package in PACKAGES if not _installed(package)]
-    if not missing:
+    unknown = [package for package in PACKAGES if not _installed(package)]
+    if not unknown:
         return None
     near = did_you_mean(name, ours)
     return RequestError(
         Problem(
-            f"no model of epochal's is called '{name}', and {' and '.join(missing)} can't be asked",
+            f"no model of epochal's is called '{name}', and {' and '.join(unknown)} can't be asked",
             where="model",
-            mend=f"{near + ' ' if near.endswith('?') else ''}for their models, {INSTALL}",
+            mend=f"{near + ' ' if near.endswith('?') else ''}for their models, {install_line('timm')}",
         )
     )
 
@@ -244,7 +242,7 @@ def _knows(package: Package) -> _Names:
 
 def _installed(package: Package) -> bool:
     # timm does not import without torchvision
-    return all(importlib.util.find_spec(name) is not None for name in {package, "torchvision"})
+    return is_installed(package) and is_installed("torchvision")
 
 
 def _with_name(create: Callable[..., nn.Module], name: str) -> Callable[..., nn.Module]:

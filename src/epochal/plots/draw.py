@@ -77,7 +77,7 @@ def _from_table(draw: Callable[[pl.DataFrame, str], Figure | None], path: Path, 
 
 def read_curves(path: Path) -> pl.DataFrame:
     """A table of coordinates; the names in its first column stay text, also where they look like numbers."""
-    first = pl.read_csv(path, n_rows=0).columns[0]
+    first = pl.read_csv(path, n_rows=0, infer_schema=False).columns[0]
     return pl.read_csv(path, schema_overrides={first: pl.String})
 
 

@@ -167,7 +167,7 @@ def _result(run: Run, name: str, scores: Json) -> SplitResult:
 
 def _table(path: Path) -> pl.DataFrame:
     """A table of coordinates; names stay text, also where they look like numbers."""
-    columns = pl.read_csv(path, n_rows=0).columns
+    columns = pl.read_csv(path, n_rows=0, infer_schema=False).columns
     text = _TEXT if path.name.startswith("scatter") else _TEXT | _CLASSES
     overrides = {name: kind for name, kind in text.items() if name in columns}
     return pl.read_csv(path, schema_overrides=overrides, infer_schema_length=None)

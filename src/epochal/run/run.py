@@ -88,7 +88,7 @@ class Run:
     def predictions(self, split: str = "test") -> pl.DataFrame:
         """INDEX, FILENAME, GROUP (where there are groups), TARGET, PREDICTION, probabilities of one split."""
         path = self.folder.predictions(split)
-        columns = pl.read_csv(path, n_rows=0).columns
+        columns = pl.read_csv(path, n_rows=0, infer_schema=False).columns
         texts = [name for name in columns if name in ("FILENAME", "GROUP")]
         if any(name.startswith("PROBABILITY_") for name in columns):
             texts += ["TARGET", "PREDICTION"]  # classes, which may look like numbers

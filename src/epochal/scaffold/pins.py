@@ -29,7 +29,7 @@ def installed(name: str, default: str) -> str:
 
 
 def _add(text: str, found: dict[str, str]) -> None:
-    # torch and matplotlib depend on it; only this needs it
+    # only this needs it
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 

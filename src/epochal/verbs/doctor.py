@@ -27,13 +27,6 @@ _USES = {
     "audio": "sounds",
     "text": "sub-word tokenizers and encoders of transformers",
     "transfer": "ImageNet's weights without a download",
-    "tune": "the search for settings",
-    "export": "ONNX",
-    "serve": "a server",
-    "explain": "attributions",
-    "cluster": "clusters",
-    "mlflow": "tracking by MLflow",
-    "wandb": "tracking by Weights & Biases",
 }
 """What an extra is for; those that no user needs are not in it."""
 
@@ -69,7 +62,7 @@ def doctor(run: str | Path | Run | None = None, *, runs: str | Path = "runs") ->
 
 def _packages() -> Iterator[Finding]:
     """Every package that epochal needs, in a version that it takes."""
-    # torch and matplotlib depend on it; only this verb needs it
+    # only this verb needs it
     from packaging.requirements import Requirement
 
     yield Finding("python", "ok", f"{platform.python_version()} on {platform.platform()}")

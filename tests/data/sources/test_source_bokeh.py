@@ -34,5 +34,5 @@ def test_the_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigError, match="the task needs regression"):
         build_source(Component(name="titanic"), "value")
     monkeypatch.setitem(sys.modules, "bokeh_sampledata", None)
-    with pytest.raises(RequestError, match="not installed; pip install --no-deps bokeh-sampledata"):
+    with pytest.raises(RequestError, match="needs bokeh-sampledata; pip install --no-deps 'bokeh-"):
         build_source(Component(name="titanic"), "class")

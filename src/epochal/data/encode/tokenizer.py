@@ -14,11 +14,10 @@ import polars as pl
 
 from epochal.data.encode.text import PADDING, UNKNOWN, TextEncoding, check_at_least, column_of
 from epochal.errors import Problem, RequestError
+from epochal.optional import is_installed, missing
 
 if TYPE_CHECKING:
     from types import ModuleType
-
-_INSTALL = "pip install 'epochal[text]'"
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,13 @@ def transformers(train: pl.DataFrame, path: str, max_length: int = 256) -> Token
     folder = Path(path).expanduser()
     if (folder / "tokenizer.json").is_file():
         return _of_file(_load(folder / "tokenizer.json"), train, max_length, shift=0)
-    try:
-        from transformers import AutoTokenizer  # seconds, and needed only where there is no tokenizer.json
+    if not is_installed("transformers"):
+        raise missing("transformers", f"the tokenizer in '{folder}'", "data.encode.path")
+    from transformers import AutoTokenizer  # seconds, and needed only where there is no tokenizer.json
 
+    try:
         found = AutoTokenizer.from_pretrained(str(folder), local_files_only=True).backend_tokenizer
-    except ImportError as error:
-        raise RequestError(_unreadable(str(folder), f"it needs transformers ({_INSTALL})")) from error
-    except (OSError, ValueError, AttributeError) as error:
+    except (ImportError, OSError, ValueError, AttributeError) as error:
         raise RequestError(_unreadable(str(folder), str(error).strip().splitlines()[0])) from error
     return _of_file(found, train, max_length, shift=0)
 
@@ -179,6 +178,6 @@ def _import_tokenizers() -> ModuleType:
     try:
         import tokenizers
     except ImportError as error:
-        mend = f"{_INSTALL}, or set data.encode to words"
-        raise RequestError(Problem("this encoding of texts needs tokenizers", "data.encode", mend)) from error
+        what, instead = "this encoding of texts", "set data.encode to words"
+        raise missing("tokenizers", what, "data.encode", instead=instead) from error
     return tokenizers

