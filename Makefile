@@ -1,18 +1,24 @@
 # `make demo` and `make test` do everything on a fresh machine: environment, installation, work.
+# With another Python: `make clean`, then `make test PYTHON=python3.13`.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 STAMP := $(VENV)/.installed
 MODULES := src tests benchmarks docs
 
-.PHONY: help demo install test test-slow test-crash bench docs docs-figures lint format clean
+.PHONY: help demo install test test-slow test-crash test-wheel test-extras test-oldest bench docs docs-figures \
+	lint format clean
 
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
 	@echo "make test       install, then lint, type check, import rules and the fast tests"
 	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, torch.compile"
 	@echo "make test-crash the proof that nothing is lost: kills, power cuts, full disks; a quarter of an hour"
+	@echo "make test-wheel   builds the package and works with it, installed alone, without the checkout; ten minutes"
+	@echo "make test-extras  installs each extra by itself and runs its tests; a quarter of an hour, 2 GB for a while"
+	@echo "make test-oldest  the fast tests with the oldest versions that are allowed; 6 GB in .venv-oldest"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
 	@echo "make docs       the documentation as pages in docs/_build/html; warnings are errors"
 	@echo "make docs-figures  the pictures of the README, from the recipes"
@@ -42,6 +48,20 @@ test-slow: install
 test-crash: install
 	$(BIN)/python -m pytest -m crash -n 2 --dist worksteal
 	$(BIN)/python tests/crash/mutation.py
+
+test-wheel: install
+	$(BIN)/python -m pytest -m wheel
+
+test-extras: install
+	$(BIN)/python -m pytest -m extras -rP
+
+test-oldest: install
+	test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	$(BIN)/python tests/shipping/oldest.py > $(OLDEST)/requirements.txt
+	$(OLDEST)/bin/python -m pip install --quiet -r $(OLDEST)/requirements.txt
+	$(OLDEST)/bin/python -m pip install --quiet --no-deps -r requirements-data.txt
+	$(OLDEST)/bin/python -m pip install --quiet --no-deps --editable .
+	$(OLDEST)/bin/python -m pytest -n 2 --dist worksteal -W default::DeprecationWarning
 
 bench: install
 	$(BIN)/python -m pip install --quiet -e '.[bench]'
@@ -73,5 +93,5 @@ format: install
 	$(BIN)/ruff format $(MODULES)
 
 clean:
-	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(OLDEST) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,7 +23,7 @@ from epochal.verbs.doctor import _USES
 SOURCE = Path(epochal.__file__).parent
 REPOSITORY = Path(__file__).parents[1]
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-FOR_DEVELOPERS = {"all", "bench", "dev"}
+FOR_DEVELOPERS = {"all", "bench", "dev", "docs"}
 IMPORTED_AS = {"scikit-learn": "sklearn", "pillow": "PIL", "ruamel.yaml": "ruamel"}
 COMES_WITH = {"markupsafe": "jinja2", "pydantic_core": "pydantic"}
 
