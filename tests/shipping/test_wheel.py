@@ -17,6 +17,11 @@ pytestmark = pytest.mark.wheel
 SOURCE = REPOSITORY / "src"
 RECIPES = sorted(path.stem for path in (SOURCE / "epochal" / "recipes").glob("*.yaml"))
 OF_THE_CORE = {"autoencoder", "breast_cancer", "diabetes", "digits", "fusion", "gan", "linear"}
+OF_DEBIAN = {
+    "fashion_mnist": "/usr/share/datasets/fashion-mnist",
+    "gan_fashion": "/usr/share/datasets/fashion-mnist",
+    "spoken_prompts": "/usr/share/asterisk/sounds",
+}
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
@@ -107,17 +112,12 @@ def test_every_recipe_trains_or_says_what_it_needs(recipe: str, core: Installati
     short = ("training.epochs=1", "training.early_stopping=null", "--quiet", "--no-preflight")
     if recipe in OF_THE_CORE:
         core.run("epochal", "train", recipe, *short, cwd=tmp_path)
-    elif recipe in ("fashion_mnist", "gan_fashion", "spoken_prompts") and not _has_data(recipe):
-        assert "apt install" in core.run("epochal", "train", recipe, *short, cwd=tmp_path, code=2)
-    elif recipe in ("fashion_mnist", "gan_fashion"):
+    elif recipe in OF_DEBIAN and not Path(OF_DEBIAN[recipe]).is_dir():
+        assert OF_DEBIAN[recipe] in core.run("epochal", "train", recipe, *short, cwd=tmp_path, code=2)
+    elif recipe in OF_DEBIAN and recipe != "spoken_prompts":
         core.run("epochal", "inspect", recipe, cwd=tmp_path)  # an epoch of it is 60,000 pictures
     else:
         assert "; pip install " in core.run("epochal", "train", recipe, *short, cwd=tmp_path, code=2)
-
-
-def _has_data(recipe: str) -> bool:
-    root = "/usr/share/asterisk/sounds" if recipe == "spoken_prompts" else "/usr/share/datasets/fashion-mnist"
-    return Path(root).is_dir()
 
 
 @pytest.mark.parametrize(
