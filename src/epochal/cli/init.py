@@ -25,9 +25,16 @@ from epochal.scaffold.kinds import TEMPLATES
 @click.option(
     "--update", "is_update", is_flag=True, help="Bring a project (this folder) to the newest template."
 )
+@click.option("--dvc", is_flag=True, help="Let DVC track the data and run prepare, train and evaluate.")
 @json_option
 def command(
-    name: str | None, template: str | None, data: str | None, yes: bool, is_update: bool, as_json: bool
+    name: str | None,
+    template: str | None,
+    data: str | None,
+    yes: bool,
+    is_update: bool,
+    dvc: bool,
+    as_json: bool,
 ) -> int:
     """Write a project of your own into the folder NAME; it trains on its first command.
 
@@ -37,7 +44,7 @@ def command(
     if is_update:
         if template or data:
             raise click.UsageError("--update takes the template and the data that the project was made with")
-        return _update(Path(name or "."), as_json)
+        return _update(Path(name or "."), dvc, as_json)
     if name is None:
         raise click.UsageError("Missing argument 'NAME', the project's folder")
     description = author = ""
@@ -51,7 +58,7 @@ def command(
         author = click.prompt("Author, for the licence", "", show_default=False)
     from epochal.verbs.init import init  # polars and Jinja load here, after the arguments are parsed
 
-    made = init(name, template=template or "", data=data or None, description=description, author=author)
+    made = init(name, template=template or "", data=data or None, description=description, author=author, dvc=dvc)
     if as_json:
         click.echo(json.dumps({"project": str(made.path), "template": made.template, "files": made.files}))
         return 0
@@ -62,15 +69,17 @@ def command(
     click.echo(
         "epochal train configs/debug.yaml    # everything once, in seconds; README.md says what is next"
     )
+    if dvc:
+        click.echo("dvc repro                           # prepare, train, evaluate: what has changed of it")
     return 0
 
 
-def _update(project: Path, as_json: bool) -> int:
+def _update(project: Path, dvc: bool, as_json: bool) -> int:
     from dataclasses import asdict
 
     from epochal.scaffold.update import update  # Jinja loads here, after the arguments are parsed
 
-    done = update(project)
+    done = update(project, dvc=dvc)
     groups = asdict(done)
     if as_json:
         click.echo(json.dumps(groups))
@@ -78,6 +87,8 @@ def _update(project: Path, as_json: bool) -> int:
     for word, names in groups.items():
         for path in names:
             click.echo(f"{word}: {path}")
+    if dvc:
+        click.echo("DVC is set up: dvc repro")
     if done.conflicts:
         click.echo(
             "you and the template changed the same lines: both are in the file, between <<<<<<< and >>>>>>>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,7 +146,12 @@ def _gan(data: Path, images: list[str]) -> Found:
 
 def _resize(data: Path, images: list[str]) -> tuple[str, ...]:
     """One size for all: the median of the shorter side in eights, no larger than what trains quickly."""
-    sizes = [image_size(data / name) for name in images[:: max(1, len(images) // _LOOKED_AT)]]
+    sizes = []
+    for name in images[:: max(1, len(images) // _LOOKED_AT)]:
+        with suppress(DataError):  # one that can't be read is for `epochal inspect` to tell
+            sizes.append(image_size(data / name))
+    if not sizes:
+        raise DataError(Problem(f"{images[0]} and others can't be read as images", str(data)))
     if len(set(sizes)) == 1 and max(sizes[0]) <= _LARGEST:
         return ()
     shorter = statistics.median(min(size) for size in sizes)

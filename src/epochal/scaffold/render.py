@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from epochal import __version__
 from epochal.scaffold.kinds import KINDS, MINIMAL
 from epochal.scaffold.look import Found
-from epochal.scaffold.pins import installed, pins
+from epochal.scaffold.pins import origin, pins, tool_version
 from epochal.scaffold.tree import tree
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -31,7 +32,8 @@ class Answers:
     """What a project is made from.
 
     template: of ``TEMPLATES``. package: the name that Python imports. today: year, month and day.
-    data: the path of the user's data, found: what it is; empty and None for the example set.
+    data: the path of the user's data, found: what it is; empty and None for the example set. dvc: whether DVC
+    keeps the data and runs the pipeline.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Answers:
     today: str
     data: str = ""
     found: Found | None = None
+    dvc: bool = False
 
     @classmethod
     def read(cls, values: dict[str, Any]) -> Answers:
@@ -61,6 +64,7 @@ def render(answers: Answers, template: Path = TEMPLATE) -> dict[str, str]:
     environment = Environment(  # noqa: S701
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["quoted"] = shlex.quote
     context = _context(answers)
     sources = {
         path.relative_to(template).as_posix().replace(_PACKAGE, answers.package): path
@@ -118,8 +122,9 @@ def _context(answers: Answers) -> dict[str, Any]:
         "minimal": minimal,
         "year": answers.today[:4],
         "epochal": __version__,
-        "ruff": installed("ruff", "0.9.0"),
+        "ruff": tool_version("ruff"),
         "pins": pins(ours.extras),
+        "origin": origin("epochal"),
         "extras": ours.extras,
         "example": "" if found else ours.example,
         "found": found.line if found else "",
@@ -134,7 +139,7 @@ def _context(answers: Answers) -> dict[str, Any]:
         "epochs": ours.epochs,
         "score": "val/mean_gap" if kind == "gan" else "val/loss",
         **(_REGRESSION if task == "regression" else _CLASSES),
-        **({"loss": "cross_entropy_and_dice"} if kind == "segmentation" else {}),
+        **({"loss": "cross_entropy_and_dice", "metric": "worst_iou"} if kind == "segmentation" else {}),
     }
 
 

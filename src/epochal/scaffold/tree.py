@@ -29,6 +29,7 @@ _LINES = {
     "runs/": "a folder for each run; git ignores it",
     "pyproject.toml": "the project is a package",
     "requirements.txt": "the exact versions",
+    "dvc.yaml": "what `dvc repro` does: prepare, train, evaluate",
     "Makefile": "make install, inspect, train, test, lint",
     "Dockerfile": "for CPUs, or CUDA by a build argument; compose.yaml: train, tensorboard",
     ".github/workflows/ci.yml": "linter and tests at each push",

@@ -6,10 +6,11 @@ import json
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from epochal.errors import Problem, RequestError
+from epochal.scaffold.dvc import require_dvc, set_up_dvc
 from epochal.scaffold.render import RECORD, TEMPLATE, Answers, render, write, write_record
 
 _LABELS = ("yours", "as it was", "template")
@@ -30,11 +31,12 @@ class Update:
     conflicts: tuple[str, ...]
 
 
-def update(project: Path, template: Path = TEMPLATE) -> Update:
+def update(project: Path, template: Path = TEMPLATE, *, dvc: bool = False) -> Update:
     """Bring a project to the state of a template: three-way, from what was generated last.
 
+    dvc: set DVC up in it, too.
     A file that its owner has deleted stays deleted; one that the template no longer has goes where it is
-    unchanged. Raises RequestError where the folder is no project of ``epochal init``, or git is missing.
+    unchanged. Raises RequestError where the folder is no project of ``epochal init``, or git or DVC is missing.
     """
     record = project / RECORD
     if not record.is_file():
@@ -42,13 +44,19 @@ def update(project: Path, template: Path = TEMPLATE) -> Update:
         raise RequestError(Problem(f"there is no {RECORD}", str(project), mend))
     if shutil.which("git") is None:
         raise RequestError(Problem("merging your changes with the template's needs git", mend="install git"))
+    if dvc:
+        require_dvc()
     said = json.loads(record.read_text(encoding="utf-8"))
     answers, before = Answers.read(said["answers"]), said["files"]
+    if dvc:
+        answers = replace(answers, dvc=True)
     now = render(answers, template)
     groups: dict[str, list[str]] = {key: [] for key in Update.__dataclass_fields__}
     for name in sorted({*before, *now}):
         _carry(project / name, name, before.get(name), now.get(name), groups)
     write_record(project, answers, now)
+    if dvc:
+        set_up_dvc(project)
     return Update(**{key: tuple(names) for key, names in groups.items()})
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epochal.errors import Problem, RequestError, RunError, did_you_mean
+from epochal.scaffold.dvc import require_dvc, set_up_dvc
 from epochal.scaffold.kinds import KINDS, MINIMAL, TEMPLATES
 from epochal.scaffold.look import look
 from epochal.scaffold.render import Answers, render, write, write_record
@@ -37,14 +38,16 @@ def init(
     data: str | Path | None = None,
     description: str = "",
     author: str = "",
+    dvc: bool = False,
 ) -> Project:
     """Write a project into the folder ``name``: configs, a network, tests, and data to begin with.
 
     template: one of ``image``, ``table``, ``text``, ``audio``, ``segmentation``, ``series``, ``gan``,
         ``minimal``; by default what the data is, else ``image``.
     data: a folder or a table, which the configs will read where it lies; without it an example set is made.
+    dvc: let DVC track the data and run the pipeline of ``dvc.yaml``; git and DVC are set up where they are not.
 
-    Raises RequestError where the folder holds something or a name can't be used, DataError where the data is
+    Raises RequestError where the folder holds something or a name can't be used or DVC is missing, DataError where the data is
     of no kind that a template has.
     """
     path = Path(name).expanduser()
@@ -56,6 +59,8 @@ def init(
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         mend = "name a folder that is not there yet; --update is for a project that `epochal init` made"
         raise RequestError(Problem("this exists and is not empty", str(path), mend))
+    if dvc:
+        require_dvc()
     place = Path(data).expanduser().absolute() if data else None
     found = look(place, template) if place else None
     answers = Answers(
@@ -67,12 +72,15 @@ def init(
         today=datetime.date.today().isoformat(),
         data=str(place or ""),
         found=found,
+        dvc=dvc,
     )
     files = render(answers)
     write(path, files)
     write_record(path, answers, files)
     if found is None:
         _prepare(path)
+    if dvc:
+        set_up_dvc(path)
     return Project(path, answers.template, found.line if found else "", tuple(files))
 
 
