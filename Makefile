@@ -22,7 +22,7 @@ help:
 	@echo "make test-dvc   projects whose data DVC keeps; installs DVC into an environment of its own, build/dvc"
 	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
 	@echo "make docs       the documentation as pages in docs/_build/html; warnings are errors"
-	@echo "make docs-figures  the pictures of the README, from the recipes"
+	@echo "make docs-figures  the pictures of the README and the tutorial"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make format     ruff format and its automatic mends"
 	@echo "make clean      remove the environment and what tools leave behind; runs/ stays"
