@@ -114,9 +114,8 @@ def test_torchvision_by_name() -> None:
     result = build({"name": "Resize", "size": [8, 9]}, {"name": "Grayscale"})(image())
     assert result.shape == (1, 8, 9)
     assert result.dtype == np.uint8
-    assert np.array_equal(
-        build({"name": "Resize", "size": [8, 9]})(image()), build({"name": "resize", "size": [8, 9]})(image())
-    )
+    theirs, ours = (build({"name": name, "size": [8, 9]})(image()) for name in ("Resize", "resize"))
+    np.testing.assert_allclose(theirs.astype(int), ours.astype(int), atol=1)  # torch 2.6 rounds otherwise
 
 
 def test_arguments_that_torchvision_refuses() -> None:

@@ -18,10 +18,15 @@ class Installation:
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, *requirements: str) -> Installation:
-        """An environment with these and what they require."""
+    def make(cls, folder: Path, *requirements: str, on: Installation | None = None) -> Installation:
+        """An environment with these and what they require.
+
+        on: one whose packages it sees, and which stays as it is.
+        """
         venv.create(folder, with_pip=True, symlinks=True)
         made = cls(folder)
+        if on is not None:
+            (made._packages / "below.pth").write_text(f"{on._packages}\n")
         made.install(*requirements)
         return made
 
@@ -44,8 +49,13 @@ class Installation:
         return said
 
     def size(self) -> int:
-        """Bytes on the disk."""
-        return sum(path.lstat().st_size for path in self.folder.rglob("*") if not path.is_dir())
+        """Bytes of its own packages on the disk."""
+        return sum(path.lstat().st_size for path in self._packages.rglob("*") if not path.is_dir())
+
+    @property
+    def _packages(self) -> Path:
+        (found,) = self.folder.glob("lib/python3.*/site-packages")
+        return found
 
     def _environment(self) -> dict[str, str]:
         left_out = ("PYTHON", "EPOCHAL", "VIRTUAL_ENV")

@@ -28,17 +28,16 @@ def test_every_extra_for_users_is_tested() -> None:
 
 
 @pytest.mark.parametrize("extra", [*TESTS, "all"])
-def test_an_extra_alone(extra: str, wheel: Path, tmp_path: Path) -> None:
-    installation = Installation.make(tmp_path / "venv", f"{wheel}[{extra}]", "pytest")
+def test_an_extra_alone(extra: str, wheel: Path, core: Installation, tmp_path: Path) -> None:
+    installation = Installation.make(tmp_path / "venv", f"{wheel}[{extra}]", "pytest", on=core)
     installation.run("python", "-m", "pip", "check")
     sys.stdout.write(f"[{extra}] {installation.size() / 1e6:,.0f} MB\n")
     files = TESTS.get(extra, [])
     chosen = [str(REPOSITORY / "tests" / file) for file in [*files, "test_optional.py"]]
     # the installed package is tested: nothing of the checkout but its tests is on the path
-    said = installation.run(
-        "python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *chosen, cwd=tmp_path
-    )
+    options = ("-q", "-rs", "-p", "no:cacheprovider")
+    said = installation.run("python", "-m", "pytest", *options, *chosen, cwd=tmp_path)
     assert " passed" in said
     assert "skipped" not in said
-    assert f"--  [{extra}]" not in installation.run("epochal", "doctor")
-    shutil.rmtree(installation.folder)  # half a gigabyte to five
+    assert f"--  [{extra}]" not in installation.run("python", "-m", "epochal", "doctor")
+    shutil.rmtree(installation.folder)

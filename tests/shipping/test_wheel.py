@@ -26,12 +26,6 @@ PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture(scope="module")
-def core(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """The wheel and what it requires, nothing else."""
-    return Installation.make(tmp_path_factory.mktemp("core") / "venv", str(wheel))
-
-
-@pytest.fixture(scope="module")
 def trained(core: Installation, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which `epochal train digits` has run."""
     folder = tmp_path_factory.mktemp("work")

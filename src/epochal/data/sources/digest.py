@@ -57,7 +57,9 @@ def _column_parts(values: pl.Series) -> Iterator[bytes]:
     yield f"{values.name}\0{values.dtype}\0".encode()
     yield array_digest(values.is_null().to_numpy())
     if values.dtype != pl.String:
-        yield array_digest(values.to_physical().fill_null(0).to_numpy())
+        # what a truth value and 0 have in common differs from version to version of polars
+        numbers = values.cast(pl.Int32) if values.dtype == pl.Boolean else values.to_physical()
+        yield array_digest(numbers.fill_null(0).to_numpy())
         return
     for first in range(0, len(values), _NAMES_AT_ONCE):
         texts = values[first : first + _NAMES_AT_ONCE].fill_null("")
