@@ -166,10 +166,10 @@ def test_weights_of_an_extra_are_installed_by_it() -> None:
 
 
 def licence(name: str) -> str:
-    about = importlib.metadata.metadata(name)
-    classifiers = [each for each in about.get_all("Classifier") or () if each.startswith("License")]
-    expression = about.get("License-Expression") or (about.get("License") or "").partition("\n")[0]
-    return " ".join([expression, *classifiers])
+    about = importlib.metadata.metadata(name).json
+    classifiers = [each for each in about.get("classifier", ()) if each.startswith("License")]
+    first_line = str(about.get("license", "")).partition("\n")[0]
+    return " ".join([str(about.get("license_expression", first_line)), *classifiers])
 
 
 def test_no_dependency_puts_its_licence_on_who_uses_epochal() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from installation import REPOSITORY, Installation
 
+pytest_plugins = ("shipped",)
 pytestmark = pytest.mark.extras
 
 EXTRAS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]

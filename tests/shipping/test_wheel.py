@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from installation import REPOSITORY, Installation
 
+pytest_plugins = ("shipped",)
 pytestmark = pytest.mark.wheel
 
 SOURCE = REPOSITORY / "src"

@@ -1,3 +1,5 @@
+"""Fixtures: what is built, once for all tests of it."""
+
 from __future__ import annotations
 
 from pathlib import Path
