@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-OLDEST := .venv-oldest
+OLDEST := build/oldest
 STAMP := $(VENV)/.installed
 MODULES := src tests benchmarks docs
 
@@ -12,20 +12,20 @@ MODULES := src tests benchmarks docs
 	docs-figures lint format clean
 
 help:
-	@echo "make demo       install, then train the digits recipe to a finished run folder (a minute or two)"
-	@echo "make test       install, then lint, type check, import rules and the fast tests"
-	@echo "make test-slow  the tests that take minutes: Fashion-MNIST, torch.compile"
-	@echo "make test-crash the proof that nothing is lost: kills, power cuts, full disks; a quarter of an hour"
-	@echo "make test-wheel   builds the package and works with it, installed alone, without the checkout; ten minutes"
-	@echo "make test-extras  installs each extra by itself and runs its tests; a quarter of an hour, 2 GB for a while"
-	@echo "make test-oldest  the fast tests with the oldest versions that are allowed; 6 GB in .venv-oldest"
-	@echo "make test-dvc   projects whose data DVC keeps; installs DVC into an environment of its own, build/dvc"
-	@echo "make bench      the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
-	@echo "make docs       the documentation as pages in docs/_build/html; warnings are errors"
+	@echo "make demo          install, then train the digits recipe to a finished run folder (a minute or two)"
+	@echo "make test          install, then lint, type check, import rules and the fast tests"
+	@echo "make test-slow     the tests that take minutes: Fashion-MNIST, torch.compile"
+	@echo "make test-crash    the proof that nothing is lost: kills, power cuts, full disks; a quarter of an hour"
+	@echo "make test-wheel    builds the package and works with it, installed alone, without the checkout; ten minutes"
+	@echo "make test-extras   installs each extra by itself and runs its tests; a quarter of an hour, 2 GB for a while"
+	@echo "make test-oldest   the fast tests with the oldest versions that are allowed; 6 GB in build/oldest"
+	@echo "make test-dvc      projects whose data DVC keeps; installs DVC into an environment of its own, build/dvc"
+	@echo "make bench         the figures of benchmarks/README.md, against peers that it installs; an hour on an idle machine"
+	@echo "make docs          the documentation as pages in docs/_build/html; warnings are errors"
 	@echo "make docs-figures  the pictures of the README and the tutorial"
-	@echo "make lint       ruff, mypy --strict, import-linter"
-	@echo "make format     ruff format and its automatic mends"
-	@echo "make clean      remove the environment and what tools leave behind; runs/ stays"
+	@echo "make lint          ruff, mypy --strict, import-linter"
+	@echo "make format        ruff format and its automatic mends"
+	@echo "make clean         remove the environment and what tools leave behind; runs/ stays"
 
 install: $(STAMP)
 
@@ -99,5 +99,5 @@ format: install
 	$(BIN)/ruff format $(MODULES)
 
 clean:
-	rm -rf $(VENV) $(OLDEST) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
