@@ -139,4 +139,4 @@ def _steer(page: str, token: Token, comment: str) -> tuple[str, str]:
     place = f"{page}:{_line(token)}"
     assert key in STEERS, f"{place}: '{comment}' steers nothing; known: {', '.join(STEERS)}"
     assert key != "not run" or value.strip(), f"{place}: say why: <!-- not run: why -->"
-    return key, " ".join(value.split())
+    return key, value.strip()

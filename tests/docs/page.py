@@ -134,9 +134,8 @@ class Page:
         folder, _, rare = folder.partition(" except ")
         folders = [each for each in self.terminal.folder.glob(folder) if each.is_dir()]
         assert folders, f"there is no folder {folder}"
-        wanted = [
-            name for name in tree(block.text) if name not in rare.replace("/ ", " ").rstrip("/").split()
-        ]
+        not_always = [name.rstrip("/") for name in rare.split()]
+        wanted = [name for name in tree(block.text) if name not in not_always]
         missing = [name for name in wanted if not any(_there(each, name) for each in folders)]
         assert not missing, f"not in {folder}: {', '.join(missing)}"
 
