@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -16,11 +15,3 @@ def test_the_page_of_recipes_shows_them_as_they_are() -> None:
     figures = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(figures)
     assert (REPOSITORY / "docs" / "recipes.md").read_text() == figures.page(), "make docs-figures"
-
-
-def test_every_picture_is_there() -> None:
-    for page in ("README.md", "docs/recipes.md"):
-        path = REPOSITORY / page
-        images = re.findall(r'<img src="([^"]+)"', path.read_text())
-        assert images
-        assert [image for image in images if not (path.parent / image).is_file()] == []

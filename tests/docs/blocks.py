@@ -68,14 +68,14 @@ def blocks(page: str, text: str | None = None) -> list[Block]:
     """The fenced blocks of a page, or of ``text`` that stands for it."""
     found: list[Block] = []
     headings: dict[int, str] = {}
-    comments: list[str] = []
+    comments: list[tuple[int, str]] = []
     tokens = _tokens(page, text)
     for position, token in enumerate(tokens):
         comment = _COMMENT.fullmatch(token.content) if token.type == "html_block" else None
         if comment:
-            comments.append(comment[1])
+            comments.append((_line(token), comment[1]))
         elif token.type == "fence":
-            steers = {key: value for each in comments for key, value in [_steer(page, token, each)]}
+            steers = dict(_steer(page, *each) for each in comments)
             place = tuple(headings[level] for level in sorted(headings))
             found.append(Block(page, _line(token) + 1, token.info.strip(), token.content, steers, place))
         elif token.type == "heading_open":
@@ -110,6 +110,14 @@ def spans(page: str) -> Iterator[Span]:
                 yield Span(_line(token), child.content, row)
 
 
+def prose(page: str) -> Iterator[Span]:
+    """The running text of a page without its code."""
+    for token in _tokens(page):
+        for child in token.children or ():
+            if child.type == "text":
+                yield Span(_line(token), child.content)
+
+
 def addresses(page: str) -> Iterator[Span]:
     """Where the links and the pictures of a page lead."""
     for token in _tokens(page):
@@ -133,10 +141,10 @@ def _line(token: Token) -> int:
     return (token.map[0] if token.map else 0) + 1
 
 
-def _steer(page: str, token: Token, comment: str) -> tuple[str, str]:
+def _steer(page: str, line: int, comment: str) -> tuple[str, str]:
     key, _, value = comment.partition(":")
     key = key.strip()
-    place = f"{page}:{_line(token)}"
+    place = f"{page}:{line}"
     assert key in STEERS, f"{place}: '{comment}' steers nothing; known: {', '.join(STEERS)}"
     assert key != "not run" or value.strip(), f"{place}: say why: <!-- not run: why -->"
     return key, value.strip()
