@@ -11,8 +11,6 @@ import click
 from epochal.cli.group import VERBS, epochal
 from generated.text import help_markdown
 
-_HELP = {"help_option_names": ["-h", "--help"]}
-
 
 def verbs() -> str:
     """A section for each verb, and one below it for each of its own verbs."""
@@ -29,7 +27,7 @@ def overview() -> str:
 def _verb(group: click.Group, name: str, parent: click.Context, level: int) -> Iterator[str]:
     command = group.get_command(parent, name)
     assert command is not None
-    with click.Context(command, info_name=name, parent=parent, **_HELP) as context:
+    with click.Context(command, info_name=name, parent=parent) as context:
         path = context.command_path
         yield from (f"{'#' * level} {path}", "")
         yield from (f"```{{program}} {path}", "```", "")

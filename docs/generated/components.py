@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Iterator
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -83,22 +84,22 @@ def our_losses() -> str:
 
 def torch_optimizers() -> str:
     """The classes of torch.optim."""
-    names = [name for name in optimizers.OPTIMIZERS.listing() if name not in optimizers.REFUSED]
-    return _torch_table(names, torch.optim, "torch.optim", optimizers.SUPPLIED)
+    return _torch_table(optimizers.OPTIMIZERS, torch.optim, optimizers.SUPPLIED, optimizers.REFUSED)
 
 
 def torch_schedulers() -> str:
     """The classes of torch.optim.lr_scheduler."""
-    return _torch_table(
-        schedules.SCHEDULERS.listing(), lr_scheduler, "torch.optim.lr_scheduler", schedules.SUPPLIED
-    )
+    return _torch_table(schedules.SCHEDULERS, lr_scheduler, schedules.SUPPLIED)
 
 
-def _torch_table(names: Any, module: Any, path: str, supplied: Collection[str]) -> str:
-    rows = [
-        f"| [`{name}`]({_PYTORCH}/{path}.{name}.html) | {_defaults(getattr(module, name), supplied)} |"
-        for name in sorted(names)
-    ]
+def _torch_table(
+    registry: Registry, module: ModuleType, supplied: Collection[str], refused: Collection[str] = ()
+) -> str:
+    assert registry.listing is not None
+    rows = []
+    for name in sorted(set(registry.listing()).difference(refused)):
+        link = f"{_PYTORCH}/{module.__name__}.{name}.html"
+        rows.append(f"| [`{name}`]({link}) | {_defaults(getattr(module, name), supplied)} |")
     return "\n".join(["| name | arguments and defaults |", "|---|---|", *rows])
 
 

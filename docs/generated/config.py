@@ -57,7 +57,7 @@ def config_keys() -> str:
         "",
         *_line("text or list of texts"),
     ]
-    sections = []
+    sections: list[str] = []
     for name, field in ExperimentConfig.model_fields.items():
         if sections_of(field.annotation) or _own_keys(field):
             sections += _section(name, field)
