@@ -23,7 +23,7 @@ logging.getLogger("sphinx.sphinx.directives.other").addFilter(
     lambda record: getattr(record, "subtype", "") != "empty_glob"
 )
 
-smartquotes = False  # "--" is an option's
+smartquotes_action = "D"  # dashes only
 
 nitpicky = True
 # types of other packages, whose pages are not here, and of ours that are not public

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
@@ -28,7 +29,7 @@ def functions() -> str:
 def classes() -> str:
     """What functions take and return, and what projects build on."""
     found = [name for name, each in _PUBLIC.items() if inspect.isclass(each) and not _is_error(each)]
-    return _directives("autoclass", found, ":members:")
+    return _directives("autoclass", found, ":members:", ":exclude-members: model_config")
 
 
 def results() -> str:
@@ -118,8 +119,26 @@ def _names(found: Any) -> set[str]:
 
 
 def _parts(about: Described) -> list[str]:
-    paragraphs = [each if is_verbatim(each) else rst(each) for each in (about.summary, *about.details)]
+    prose = [each for each in about.details if not each.startswith("Raises ")]
+    paragraphs = [each if is_verbatim(each) else _linked(each) for each in (about.summary, *prose)]
+    raises = [_linked(each) for each in about.details if each not in prose]
     listed = [
-        f":param {name}: {rst(text)}" for names, text in about.arguments.items() for name in names.split(", ")
+        f":param {name}: {_linked(text)}"
+        for names, text in about.arguments.items()
+        for name in names.split(", ")
     ]
-    return [*paragraphs, "\n".join(listed), ""]
+    return [*paragraphs, "\n".join(listed), *raises, ""]
+
+
+def _linked(text: str) -> str:
+    """The text as reStructuredText, where public names lead to their entries."""
+    linked = re.sub(r"``(?:epochal\.)?(\w+)(?:\(.*?\))?``", _reference, rst(text))
+    return re.sub(
+        rf"\b({'|'.join(name for name in _PUBLIC if name.endswith('Error'))})\b", _reference, linked
+    )
+
+
+def _reference(found: re.Match[str]) -> str:
+    name = found[1]
+    called = "epochal." in found[0] or not inspect.isfunction(_PUBLIC.get(name))
+    return f":py:obj:`{name} <epochal.{name}>`" if name in _PUBLIC and called else found[0]

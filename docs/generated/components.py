@@ -46,7 +46,7 @@ def _arguments(function: Callable[..., Any], about: Described, supplied: Collect
     if not shown:
         return
     hints = hints_of(function)
-    yield from ("| argument | type | default | |", "|---|---|---|---|")
+    yield from ("{.arguments}", "| argument | type | default | |", "|---|---|---|---|")
     for parameter in shown:
         default = "required" if parameter.default is parameter.empty else code(parameter.default)
         kind = type_words(hints.get(parameter.name, Any)).replace("|", "\\|")

@@ -51,7 +51,7 @@ def take_apart(docstring: str, names: Iterable[str]) -> Described:
             about, *after = _NEW_SENTENCE.split(text.strip(), maxsplit=1)
             arguments[name] = _joined(about).rstrip(".;")
             details += [_joined(rest) for rest in after]
-    return Described(details[0] if details else "", details[1:], arguments)
+    return Described(details[0].rstrip(";,") if details else "", details[1:], arguments)
 
 
 def is_verbatim(paragraph: str) -> bool:

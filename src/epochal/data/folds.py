@@ -48,8 +48,9 @@ def kfold(
 ) -> Split:
     """Fold number ``fold`` (from 1) is tested, the rest trains but for the share ``val``, which validates.
 
-    stratify: each fold has each class in the same proportion. group: the column whose values are not torn
-    between folds, nor between training and validation; by default the source's groups, where it has them.
+    folds: how many. stratify: each fold has each class in the same proportion.
+    group: the column whose values are not torn between folds, nor between training and validation; by
+    default the source's groups, where it has them.
     repeats: the whole is done so often with other folds; repeat r has the folds (r - 1) * folds + 1 and on.
     """
     total = folds * repeats

@@ -19,7 +19,7 @@ from epochal.errors import ConfigError, DataError, Problem
 
 @dataclass(frozen=True)
 class Resample:
-    """Brings sounds to ``rate`` samples a second, by scipy.signal's polyphase filter (``sounds.resampled``).
+    """Brings sounds to ``rate`` samples a second, by scipy.signal's polyphase filter.
 
     As the first step it does so with files of any rates, while they are read. from_rate: of samples that are
     no files.

@@ -46,7 +46,7 @@ class LogMel:
     The scale is HTK's, mel = 2595 · log10(1 + f / 700) (O'Shaughnessy 1987); the bands are triangles of
     height 1 that overlap by half, as in HTK and torchaudio's default. 1e-6 is added before the logarithm.
     bands: how many, from ``low`` to ``high`` Hz, by default half the rate. window, hop, rate: as of
-    ``Spectrogram``.
+    ``spectrogram``.
     """
 
     bands: int = 40
@@ -71,7 +71,10 @@ class LogMel:
 
 @dataclass(frozen=True)
 class Mfcc:
-    """Mel-frequency cepstral coefficients: the first of ``LogMel``'s orthonormal DCT-II over its bands."""
+    """Mel-frequency cepstral coefficients: the first of ``log_mel``'s orthonormal DCT-II over its bands.
+
+    coefficients: how many. bands, window, hop, low, high, rate: as of ``log_mel``.
+    """
 
     coefficients: int = 13
     bands: int = 40

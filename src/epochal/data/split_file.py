@@ -17,6 +17,7 @@ from epochal.errors import DataError, Problem
 def file(manifest: Manifest, seed: int, *, path: str | Path, partial: bool = False) -> Split:  # noqa: ARG001
     """A table with the columns SPLIT, and FILENAME or INDEX; FILENAME counts where it has both.
 
+    path: of the table.
     partial: rows of the data that the file does not list are left out; otherwise they are an error.
     """
     table = read_table(path)

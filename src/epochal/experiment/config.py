@@ -49,7 +49,8 @@ class ExperimentConfig(Section):
     )
     task: Component = Field(
         default=Component(name="classification"),
-        description="classification, multilabel, regression, segmentation, generation, or package.module:Class",
+        description="classification, multilabel, regression, segmentation, generation, "
+        "or package.module:Class",
     )
     data: DataConfig = Field(description="samples, splits, transforms, batches")
     model: Component | None = Field(

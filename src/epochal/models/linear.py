@@ -8,5 +8,5 @@ from torch import nn
 
 
 def linear(in_features: int, outputs: int) -> nn.Sequential:
-    """[B, ...] -> [B, outputs]; the baseline that every other model has to beat."""
+    """One linear layer: [B, ...] -> [B, outputs]; the baseline that every other model has to beat."""
     return nn.Sequential(OrderedDict(flatten=nn.Flatten(), classifier=nn.Linear(in_features, outputs)))

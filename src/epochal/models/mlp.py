@@ -31,7 +31,7 @@ def mlp(
     cardinalities: Sequence[int] = (),
     embedding: int | None = None,
 ) -> nn.Sequential:
-    """[B, ...] -> [B, outputs]; any input is flattened.
+    """Multilayer perceptron: [B, ...] -> [B, outputs]; any input is flattened.
 
     hidden: the width of each hidden layer; none makes it linear. dropout: probability, after each hidden
     layer. batch_norm: between each hidden layer and its activation. embedding: the width of the vector

@@ -66,10 +66,10 @@ class Recurrent(nn.Module):
 
 
 class RNN(nn.Module):
-    """Series [B, C, T] -> [B, outputs].
+    """An LSTM or GRU reads series: [B, C, T] -> [B, outputs].
 
-    hidden: the width of each way. layers: how many stand on each other. pooling: what the output layer
-    reads: the last state of each way, or the mean or greatest of all steps. dropout: probability.
+    kind: which of them. hidden: the width of each way. bidirectional: both ways, or forwards only.
+    layers: how many stand on each other. pooling: what the output layer reads: the last state of each way, or the mean or greatest of all steps. dropout: probability.
     """
 
     def __init__(

@@ -10,7 +10,9 @@ from epochal.models.inputs import check_sizes, image_shape
 
 
 class ResNet(nn.Module):
-    """[B, C, H, W] -> [B, outputs]; depth 20 and width 16 are the paper's smallest, 0.27 million weights.
+    """A residual network for small images: [B, C, H, W] -> [B, outputs].
+
+    Depth 20 and width 16 are the paper's smallest, 0.27 million weights.
 
     depth: 6n + 2 layers with weights: one convolution, three stages of n blocks of two convolutions, one
     linear layer. width: channels of the first stage; they double, and the sides halve, with each stage.

@@ -22,7 +22,7 @@ def simple_cnn(
     dropout: float = 0.0,
     batch_norm: bool = True,
 ) -> nn.Sequential:
-    """[B, C, H, W] -> [B, outputs].
+    """Blocks of convolution and pooling, and two linear layers: [B, C, H, W] -> [B, outputs].
 
     channels: the width of each block: convolution 3×3, batch norm, ReLU, max-pooling 2×2. A side that is
     down to one pixel is not pooled further. hidden: the width of the layer between the blocks and the

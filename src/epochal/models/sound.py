@@ -11,7 +11,7 @@ from epochal.models.inputs import check_sizes, image_shape, series_shape
 
 
 class WaveCNN(nn.Module):
-    """Waves [B, C, T] -> [B, outputs].
+    """Convolutions on waves: [B, C, T] -> [B, outputs].
 
     Dai et al. 2017, "Very deep convolutional neural networks for raw waveforms": a first convolution wide
     enough to act as a filter bank, then convolutions of 3 steps, each followed by batch norm, ReLU and
@@ -56,7 +56,7 @@ class WaveCNN(nn.Module):
 
 
 class MelCNN(nn.Module):
-    """Log-mel spectrograms [B, 1, bands, frames] -> [B, outputs].
+    """Convolutions on log-mel spectrograms: [B, 1, bands, frames] -> [B, outputs].
 
     Kong et al. 2020, "PANNs: large-scale pretrained audio neural networks": blocks of two convolutions 3×3
     with batch norm and ReLU, averaged 2×2; then the mean over the bands, and the sum of the mean and of

@@ -21,7 +21,7 @@ def tabular_resnet(
     dropout: float = 0.1,
     embedding: int | None = None,
 ) -> nn.Sequential:
-    """[B, F] -> [B, outputs].
+    """Residual blocks of linear layers: [B, F] -> [B, outputs].
 
     Gorishniy et al. 2021, "Revisiting deep learning models for tabular data", section 3.2: a linear layer,
     blocks of batch norm, linear, ReLU, dropout and linear beside a shortcut, then batch norm, ReLU and the

@@ -40,7 +40,8 @@ class TextRNN(nn.Module):
     With its defaults the BiLSTM-max of Conneau et al. 2017, "Supervised learning of universal sentence
     representations".
 
-    width: of a token's vector. hidden: the width of each way. layers: how many stand on each other.
+    width: of a token's vector. kind: which of them. hidden: the width of each way.
+    bidirectional: both ways, or forwards only. layers: how many stand on each other.
     pooling: what the output layer reads: the last state of each way, or the mean or greatest of all tokens.
     dropout: probability, of the vectors, between layers and before the output layer.
     """

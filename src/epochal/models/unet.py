@@ -12,7 +12,7 @@ from epochal.models.inputs import check_sizes, image_shape
 
 
 class UNet(nn.Module):
-    """Images [B, C, H, W] -> logits [B, outputs, H, W], for images of any size.
+    """U-Net: images [B, C, H, W] of any size -> logits [B, outputs, H, W].
 
     The paper's has 64 channels and depth 4. Here convolutions are padded and batch-normalised, and an image
     whose sides 2^depth does not divide is padded with zeros on the way in and cut on the way out.

@@ -25,14 +25,15 @@ _DAY = 24 * 60 * 60 * 1_000_000  # of microseconds
 def columns(
     train: pl.DataFrame, *, min_count: int = 1, indicators: bool = True, date_parts: bool = True
 ) -> ColumnEncoding:
-    """Fitted on the rows of the training split: its frame, typed as ``column_types.parse`` does it.
+    """Columns of a table as numbers, by what the training split has.
 
     A number's gaps are filled with the median. A date becomes the days since the first one, gaps filled
-    likewise, and with ``date_parts`` its month, weekday and hour as far as they vary. A category becomes
+    likewise, and its month, weekday and hour as far as they vary. A category becomes
     its code from 1 on, in the order of names; 0 is missing, unseen or too rare.
 
     min_count: categories of fewer rows have no code of their own. indicators: a number or date that is
     missing in 1 % of the rows or more has a further column, 1 where it is missing.
+    date_parts: of dates, also month, weekday and hour.
     """
     if min_count < 1:
         what = f"'min_count' of columns can't be {min_count}"

@@ -137,8 +137,9 @@ def words(
 ) -> Vocabulary:
     """Words and signs of the training split, in any language that puts spaces between words.
 
-    vocabulary_size: how many ids at most. max_length: tokens of a text that are kept. min_frequency: how
-    often a word must stand in the training split to have an id of its own.
+    vocabulary_size: how many ids at most. max_length: tokens of a text that are kept. lowercase: whether
+    case is ignored. min_frequency: how often a word must stand in the training split to have an id of its
+    own.
     """
     return _vocabulary(train, "words", vocabulary_size, lowercase, max_length, min_frequency)
 
@@ -150,7 +151,10 @@ def characters(
     max_length: int = 512,
     min_frequency: int = 1,
 ) -> Vocabulary:
-    """Characters of the training split; arguments as of ``words``."""
+    """Characters of the training split.
+
+    vocabulary_size, lowercase, max_length, min_frequency: as of ``words``.
+    """
     return _vocabulary(train, "characters", vocabulary_size, lowercase, max_length, min_frequency)
 
 

@@ -86,6 +86,7 @@ def bpe(
     as of GPT-2 (Radford et al. 2019), so that any text of any language has ids.
 
     vocabulary_size: how many ids at most, 258 or more. max_length: tokens of a text that are kept.
+    lowercase: whether case is ignored.
     min_frequency: how often two parts must stand side by side to become one.
     """
     check_at_least(258, vocabulary_size=vocabulary_size)
@@ -114,7 +115,8 @@ def bpe(
 def tokenizer_file(train: pl.DataFrame, path: str, max_length: int = 256) -> Tokenized:
     """A tokenizer as it is written in a ``tokenizer.json``; nothing is learnt but the longest text.
 
-    Where its id 0 is no padding, all ids are one more than the file's. max_length: as of ``bpe``.
+    Where its id 0 is no padding, all ids are one more than the file's. path: of the file.
+    max_length: as of ``bpe``.
     Raises RequestError where the file can't be read.
     """
     check_at_least(1, max_length=max_length)
@@ -127,7 +129,8 @@ def tokenizer_file(train: pl.DataFrame, path: str, max_length: int = 256) -> Tok
 def transformers(train: pl.DataFrame, path: str, max_length: int = 256) -> Tokenized:
     """The tokenizer in a folder that ``save_pretrained`` of transformers wrote, with a network's own ids.
 
-    It belongs to the model ``transformers_encoder`` of the same folder. max_length: as of ``bpe``.
+    It belongs to the model ``transformers_encoder`` of the same folder. path: of the folder.
+    max_length: as of ``bpe``.
     Raises RequestError where the folder has none.
     """
     check_at_least(1, max_length=max_length)

@@ -36,12 +36,13 @@ def arrays(
 ) -> Draft:
     """The arrays of an .npz file by their keys, or an .npy file whose ``target`` is the path of another.
 
+    path: of the file.
     input: [N, F] vectors; [N, H, W], [N, C, H, W] or [N, H, W, C] images of uint8, uint16 or floats, where
         C is 1, 3 or 4; anything else stays a tensor.
     kind: ``series`` where they are [N, T] or [N, C, T], signals of C channels over T steps.
-    target: classes [N], labels of 0 and 1 [N, L], values [N] or [N, T], or masks of integers [N, H, W],
-        whose ``classes`` and ``ignore_index`` are those of the source ``folder``. A task without targets
-        reads none.
+    target: classes [N], labels of 0 and 1 [N, L], values [N] or [N, T], or masks of integers [N, H, W].
+        A task without targets reads none.
+    classes, ignore_index: of masks, as of the source ``folder``.
     split, group: keys of arrays [N], of train, val or test, and of what must not straddle splits.
     Raises DataError where keys or shapes are wrong; what is wrong with rows is told by the draft.
     """

@@ -45,6 +45,8 @@ def forecast(
 ) -> Source:
     """A table with one row a step as windows [C, history]; the targets are the next ``horizon`` values.
 
+    path: of a CSV, Parquet, JSON lines or Excel file. sheet: of an Excel file, by default the first.
+    history: steps that the network sees. horizon: steps that it forecasts.
     target: the columns that are forecast; their targets are called ``t+1``, ..., and ``<column> t+1`` where
         they are several. channels: what is known up to then, by default the targets themselves.
     time: the column that orders the rows, by default their order. id: the column that says which of several

@@ -29,8 +29,8 @@ def idx(
 ) -> Source:
     """``train-images-idx3-ubyte`` and its three companions under ``root``; ``t10k`` files are the test split.
 
-    Images are uint8, 1×H×W. names: of the classes 0, 1, ...; by default their numbers. train_per_class,
-    test_per_class: only the first so many images of each class.
+    Images are uint8, 1×H×W. names: of the classes 0, 1, ...; by default their numbers.
+    train_per_class, test_per_class: only the first so many images of each class.
     Raises DataError where files are missing, broken or do not fit each other.
     """
     expect_kind("class", target_kind=target_kind, source="idx")

@@ -18,8 +18,9 @@ def movie_reviews(
 ) -> Source:
     """8,530 sentences of Rotten Tomatoes (Pang & Lee 2005), or 25,000 reviews of IMDb (Maas et al. 2011).
 
-    Half of each are positive. Read from the package's table, without importing it and its pandas. Raises
-    RequestError where the package is missing.
+    Half of each are positive. part: which of them.
+    Read from the package's table, without importing it and its pandas.
+    Raises RequestError where the package is missing.
     """
     expect_kind("class", target_kind=target_kind, source="movie_reviews")
     folder = data_folder("movie_reviews", "the source movie_reviews")

@@ -40,7 +40,7 @@ def ucr(
 def glucose(*, history: int = 24, horizon: int = 6, stride: int = 1, target_kind: TargetKind) -> Source:
     """The glucose of one person, mg/dl every five minutes of 28 weeks, as a sensor saw it (bokeh-sampledata).
 
-    Windows as of ``forecast``; the channels are the glucose and the current of the sensor.
+    history, horizon, stride: as of ``forecast``. The channels are the glucose and the current of the sensor.
     """
     expect_kind("value", target_kind=target_kind, source="glucose")
     path = data_folder("bokeh_sampledata", "the source glucose") / "_data" / "CGM.csv.gz"

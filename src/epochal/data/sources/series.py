@@ -37,8 +37,9 @@ def series(
     """A CSV, Parquet, JSON lines or Excel file, one row a step of a series: series [C, T] by their ids.
 
     id: the column that says which series a row is of. time: the column that orders them; without it, the
-    order of the file. channels: by default every numeric column that has no other part. target, group and
-    split are as of ``table``, and the same in every row of a series.
+    order of the file. channels: by default every numeric column that has no other part.
+    target, group, split: as of ``table``, and the same in every row of a series. sheet: of an Excel file, by
+    default the first.
     length: steps of every series: of longer ones the last are kept, shorter ones begin with their first value
     repeated; without it all must have the same. missing: cells that are empty: ``refuse`` them, or
     ``interpolate`` between the steps of the series before and after, at an end the nearest.

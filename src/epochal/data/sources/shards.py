@@ -48,8 +48,8 @@ def shards(
 
     input: the ending of the members that are inputs, such as jpg or npy; by default the image or array that
         a sample has. target: the ending of those that hold the target: cls or txt, a class or a number as
-        text; npy; or json, whose entry ``field`` is it. split: the archives' names begin with train, val or
-        test, which is the split of what they hold.
+        text; npy; or json, whose entry ``field`` is it. channels: as of ``folder``.
+    split: the archives' names begin with train, val or test, which is the split of what they hold.
     Raises DataError naming the archive or the sample that is broken or incomplete.
     """
     archives = _archives(str(path))

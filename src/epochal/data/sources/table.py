@@ -58,12 +58,14 @@ def table(
         column of texts, by which samples are texts. Without both a sample is the vector of ``features``, by
         default every column that has no other part and can be used. Features with a file are a second input
         beside the image or sound: a network gets them by the names image (or series) and columns.
+    path: of the file. root: the folder that paths count from. channels: as of ``folder``. sheet: of an Excel
+    file, by default the first.
     types: of columns, ``number``, ``boolean``, ``date``, ``category`` or ``ignore``; inferred where it is not
         said. Where all are numbers and none is missing they are the vector; else the source has a frame.
     target: for classes one column; for labels several columns of 0 and 1, or one whose texts are separated
         by ``;`` or ``|``; for values one or several numeric columns; for masks the column of their paths
-        below ``root``, with ``classes``, ``colors`` and ``ignore_index`` as of the source ``folder``. Only a
-        task without targets needs none.
+        below ``root``. Only a task without targets needs none.
+    classes, colors, ignore_index: of masks, as of the source ``folder``.
     group, split: columns of what must not straddle splits, and of train, val or test.
     Raises DataError where columns are missing; what is wrong with rows is told by the draft.
     """
