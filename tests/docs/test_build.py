@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from pydantic import BaseModel
 
 import epochal
+from epochal.cli.errors import DEBUG
 from epochal.cli.group import VERBS
 from epochal.cli.group import epochal as command_line
 from epochal.config.component import Registry
@@ -140,6 +142,17 @@ def _commands(path: str, command: click.Command) -> Iterator[tuple[str, click.Co
     if isinstance(command, click.Group):
         for name, each in command.commands.items():
             yield from _commands(f"{path}-{name}", each)
+
+
+def test_every_variable_that_is_read_has_its_entry(built: dict[str, Page]) -> None:
+    read = {
+        name
+        for path in Path(epochal.__file__).parent.rglob("*.py")
+        for name in re.findall(r"""environ(?:\.get\(|\[)"(\w+)""", path.read_text())
+    }
+    assert {"NO_COLOR", "WORLD_SIZE"} <= read
+    assert sorted(read - built["reference/cli.html"].named) == []
+    assert DEBUG in built["reference/cli.html"].named
 
 
 def test_every_key_has_its_entry(built: dict[str, Page]) -> None:

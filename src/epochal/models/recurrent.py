@@ -69,7 +69,8 @@ class RNN(nn.Module):
     """An LSTM or GRU reads series: [B, C, T] -> [B, outputs].
 
     kind: which of them. hidden: the width of each way. bidirectional: both ways, or forwards only.
-    layers: how many stand on each other. pooling: what the output layer reads: the last state of each way, or the mean or greatest of all steps. dropout: probability.
+    layers: how many stand on each other. pooling: what the output layer reads: the last state of each way, or
+    the mean or greatest of all steps. dropout: probability.
     """
 
     def __init__(
