@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from pathlib import Path
 
@@ -18,10 +17,6 @@ language = "en-GB"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "generated"]
 source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 exclude_patterns = ["_build", "generated"]
-# a toctree takes the pages that are there; Sphinx gives this warning no name to suppress it by
-logging.getLogger("sphinx.sphinx.directives.other").addFilter(
-    lambda record: getattr(record, "subtype", "") != "empty_glob"
-)
 
 smartquotes_action = "D"  # dashes only
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from generated import api, cli, components, config
-from generated.anchors import add_dotted_ids
+from generated.anchors import add_anchors
 from generated.notebook import notebook_page
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _STEERING = re.compile(r"^<!-- (given|slow|not run|with)\b.*?-->\n", re.MULTILIN
 def setup(app: Sphinx) -> dict[str, Any]:
     """What Sphinx calls."""
     app.connect("source-read", _write_parts)
-    app.connect("doctree-read", add_dotted_ids)
+    app.connect("doctree-read", add_anchors)
     app.connect("autodoc-process-docstring", api.rewrite_docstring)
     app.connect("autodoc-process-signature", api.without_signature)
     app.connect("missing-reference", api.link_public_name)

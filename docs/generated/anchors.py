@@ -1,4 +1,4 @@
-"""Anchors that other pages can link: `reference/config.md#training.checkpoint`."""
+"""Anchors that other pages can link: `config.md#training.checkpoint`, `api.md#epochal.train`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from docutils import nodes
+from sphinx import addnodes
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -17,8 +18,11 @@ def slug(title: str) -> str:
     return re.sub(r"[^\w\s.-]" if _is_key(title) else r"[^\w\s-]", "", title).replace(" ", "-")
 
 
-def add_dotted_ids(app: Sphinx, doctree: nodes.document) -> None:  # noqa: ARG001 (Sphinx passes it)
-    """Let a section that a dotted key heads be found by that key in the address, too."""
+def add_anchors(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a key be found by its dotted name, and let pages link Python names and options by their anchors."""
+    known = app.env.metadata[app.env.current_document.docname].setdefault("myst_slugs", {})
+    for described in doctree.findall(addnodes.desc_signature):
+        known.update({each: (described.line, each, described.astext()) for each in described["ids"]})
     for section in doctree.findall(nodes.section):
         title = section[0].astext()
         if _is_key(title) and title not in section["ids"]:

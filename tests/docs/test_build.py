@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -68,31 +69,36 @@ class Page(HTMLParser):
             self.named.add(data.strip())
 
 
+@dataclass(frozen=True)
+class Build:
+    """What Sphinx said, and every page by its path in the output."""
+
+    said: str
+    pages: dict[str, Page]
+
+
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
-    """Every page by its path in the output, as `make docs` builds it."""
+def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """The documentation as `make docs` builds it, where warnings are errors."""
     output = tmp_path_factory.mktemp("docs")
-    build = [
-        sys.executable,
-        "-m",
-        "sphinx",
-        "-W",
-        "--keep-going",
-        "-q",
-        "-b",
-        "html",
-        "-d",
-        str(output / "read"),
-    ]
+    html = output / "html"
     done = subprocess.run(
-        [*build, str(REPOSITORY / "docs"), str(output / "html")],
+        [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", output / "read", REPOSITORY / "docs", html],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stderr) == (0, "")
-    html = output / "html"
-    return {str(path.relative_to(html)): Page(path.read_text()) for path in html.rglob("*.html")}
+    pages = {str(path.relative_to(html)): Page(path.read_text()) for path in html.rglob("*.html")}
+    return Build(done.stdout + done.stderr, pages)
+
+
+@pytest.fixture
+def built(build: Build) -> dict[str, Page]:
+    return build.pages
+
+
+def test_the_pages_build_without_a_warning(build: Build) -> None:
+    assert build.said == ""
 
 
 def test_every_link_leads_somewhere(built: dict[str, Page]) -> None:
