@@ -83,7 +83,18 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     output = tmp_path_factory.mktemp("docs")
     html = output / "html"
     done = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-q", "-b", "html", "-d", output / "read", REPOSITORY / "docs", html],
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-q",
+            "-b",
+            "html",
+            "-d",
+            output / "read",
+            REPOSITORY / "docs",
+            html,
+        ],
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
