@@ -1,4 +1,4 @@
-"""Projects whose data DVC keeps. They need DVC, which `make test-dvc` brings, in an environment of its own."""
+"""Projects whose data DVC keeps. They need DVC, which `make test-dvc` brings."""
 
 from __future__ import annotations
 
@@ -38,6 +38,11 @@ class Project(Shell):
         self.call("git", "add", "--all")
         self.call("git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "--quiet", "-m", "changes")
 
+    def newest(self) -> Path:
+        """The one run of the pipeline."""
+        (run,) = epochal.runs("pipeline", runs=self.folder / "runs")
+        return run.path
+
     def change(self, old: str, new: str) -> None:
         path = self.folder / "configs" / "base.yaml"
         assert old in path.read_text()
@@ -73,24 +78,23 @@ class TestPipeline:
         project.commit()
         (scores,) = (found["data"] for found in project.dvc("metrics", "show")[""]["data"].values())
         assert scores["accuracy"] > 0.2
-        first = project.only_run("pipeline")
+        first = project.newest()
         project.run("report", "pipeline")
         assert project.dvc("status") == {}
         tracked = project.call("git", "ls-files", "data", "runs").split()
         assert tracked == ["data/interim/.gitkeep", "data/raw.dvc"]
 
         project.change("lr: 3e-3", "lr: 1e-3")
-        assert project.dvc("params", "diff") == {
-            "configs/base.yaml": {"optimizer.lr": {"old": 0.003, "new": 0.001}}
-        }
+        (changes,) = project.dvc("params", "diff").values()
+        assert set(changes) == {"optimizer.lr"}
         said = project.call("dvc", "repro")
         assert "Stage 'prepare' didn't change" in said
         assert "Running stage 'train'" in said
-        assert project.only_run("pipeline") != first
+        assert project.newest() != first
 
         project.call("git", "checkout", "--quiet", ".")
         project.call("dvc", "checkout", "--quiet")
-        assert project.only_run("pipeline") == first
+        assert project.newest() == first
 
     def test_a_project_that_is_there_already(self, tmp_path: Path) -> None:
         Shell(tmp_path).run("init", "mine", "--yes", "--template", "table")

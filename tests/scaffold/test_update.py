@@ -44,7 +44,7 @@ def test_what_is_untouched_follows_the_template_and_what_is_deleted_stays_so(
     project: Path, template: Path
 ) -> None:
     (template / "scripts" / "new.sh.jinja").write_text("echo {{ name }}\n")
-    edit(template / "Makefile.jinja", "the tests;", "all tests;")
+    edit(template / "Makefile.jinja", 'the tests"', 'all tests"')
     edit(template / "docs" / "decisions.md.jinja", "# Decisions", "# What was decided")
     (template / ".env.example.jinja").unlink()
     (project / "docs" / "decisions.md").unlink()

@@ -58,7 +58,9 @@ def command(
         author = click.prompt("Author, for the licence", "", show_default=False)
     from epochal.verbs.init import init  # polars and Jinja load here, after the arguments are parsed
 
-    made = init(name, template=template or "", data=data or None, description=description, author=author, dvc=dvc)
+    made = init(
+        name, template=template or "", data=data or None, description=description, author=author, dvc=dvc
+    )
     if as_json:
         click.echo(json.dumps({"project": str(made.path), "template": made.template, "files": made.files}))
         return 0

@@ -16,8 +16,8 @@ _OF_DEVICE = ("nvidia-", "cuda-", "triton")  # which of them torch needs depends
 def pins(extras: str) -> list[str]:
     """Lines of a requirements file: epochal with these extras (``"[audio]"``), all it needs, and the tools.
 
-    Each is ``name==version``, or says where a package was installed from if that was no index, as `pip freeze`
-    does. What epochal needs and is not installed is left out.
+    Each is ``name==version``, or where a package was installed from if that was no index, as of `pip freeze`.
+    What epochal needs and is not installed is left out.
     """
     found: dict[str, str] = {}
     for name in (f"epochal{extras}", *_TOOLS):
@@ -33,7 +33,7 @@ def tool_version(name: str) -> str:
 
 
 def origin(name: str) -> str:
-    """Where a package was installed from, as a line of a requirements file; empty where it is from an index."""
+    """Where a package was installed from, as a line of a requirements file; empty if that was an index."""
     try:
         text = importlib.metadata.distribution(name).read_text("direct_url.json")
     except importlib.metadata.PackageNotFoundError:

@@ -36,7 +36,7 @@ def update(project: Path, template: Path = TEMPLATE, *, dvc: bool = False) -> Up
 
     dvc: set DVC up in it, too.
     A file that its owner has deleted stays deleted; one that the template no longer has goes where it is
-    unchanged. Raises RequestError where the folder is no project of ``epochal init``, or git or DVC is missing.
+    unchanged. Raises RequestError where the folder is no project of ``epochal init``, git or DVC is missing.
     """
     record = project / RECORD
     if not record.is_file():

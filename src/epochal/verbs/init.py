@@ -45,10 +45,10 @@ def init(
     template: one of ``image``, ``table``, ``text``, ``audio``, ``segmentation``, ``series``, ``gan``,
         ``minimal``; by default what the data is, else ``image``.
     data: a folder or a table, which the configs will read where it lies; without it an example set is made.
-    dvc: let DVC track the data and run the pipeline of ``dvc.yaml``; git and DVC are set up where they are not.
+    dvc: let DVC track the data and run the pipeline of ``dvc.yaml``; git and DVC are set up if they are not.
 
-    Raises RequestError where the folder holds something or a name can't be used or DVC is missing, DataError where the data is
-    of no kind that a template has.
+    Raises RequestError where the folder holds something, a name can't be used or DVC is missing, DataError
+    where the data is of no kind that a template has.
     """
     path = Path(name).expanduser()
     package = _package(path.absolute().name)
