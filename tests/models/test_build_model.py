@@ -44,6 +44,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         def broken(outputs):
             return nn.Linear(3, "x" * outputs)
 
+        def lazy(outputs):
+            return nn.Sequential(nn.Flatten(), nn.LazyLinear(outputs))
+
         def no_module(outputs):
             return [outputs]
         """)
@@ -142,6 +145,12 @@ def test_weights_of_an_earlier_model_are_taken_up(tmp_path: Path) -> None:
     assert torch.equal(first.state_dict()[conv], second.state_dict()[conv])
     assert second.state_dict()[head].shape == (4, 128)
     assert not second.state_dict()[head].any(), "an output layer of its own begins at zero"
+
+
+def test_weights_are_not_read_into_layers_without_a_size(project: str, tmp_path: Path) -> None:
+    torch.save({"1.weight": torch.zeros(3, 64), "1.bias": torch.zeros(3)}, tmp_path / "first.pt")
+    with pytest.raises(ConfigError, match="sizes are not known before the first batch"):
+        build_model(component(f"{project}:lazy", pretrained=str(tmp_path / "first.pt")), (1, 8, 8), 3, seed=1)
 
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

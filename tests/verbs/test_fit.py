@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+    default_collate,
+)
 
 import epochal
 
@@ -203,6 +210,22 @@ def test_targets_that_the_network_can_not_give() -> None:
 def test_data_that_has_no_length() -> None:
     with pytest.raises(epochal.DataError, match="no samples by number"):
         epochal.fit(network(), iter(TRAIN), **QUICK)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"sampler": WeightedRandomSampler([1.0] * 200, 200)}, r"by a WeightedRandomSampler.*'balanced'"),
+        ({"sampler": SubsetRandomSampler(range(50))}, "a Subset of its Dataset"),
+        ({"batch_sampler": [[0, 1], [2, 3]]}, "makes batches of its own"),
+        ({"collate_fn": lambda items: default_collate(items)}, "collate_fn of its own"),
+    ],
+)
+def test_what_a_loader_does_beside_batching_is_not_dropped_in_silence(
+    options: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(epochal.DataError, match=what):
+        epochal.fit(network(), DataLoader(TensorDataset(*TRAIN), **options), **QUICK)
 
 
 def test_the_notebook_runs(tmp_path: Path) -> None:

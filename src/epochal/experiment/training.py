@@ -74,6 +74,9 @@ def train_in(
         resumed = restore()
         if late := late_unfreezing(training):
             log.warning(late)
+        if experiment.train.pool.samples.array is None:
+            workers = experiment.config.data.workers
+            log.info(f"samples are not cached: each is read anew for its batch, data.workers={workers}")
         checkpoints = CheckpointHook(writer, monitor, training.checkpoint, interruption)
         passed = experiment.config.model is not None and experiment.config.model.name.startswith(PREFIX)
         if not resumed and (training.on_nan == "restore" or passed):

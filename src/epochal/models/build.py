@@ -114,6 +114,10 @@ def build_model(
     scheme = component.arguments.get("init", "none" if drawn else "kaiming")
     initialise(model, scheme, torch.Generator().manual_seed(seed))
     if isinstance(pretrained, str):
+        if any(nn.parameter.is_lazy(parameter) for parameter in model.parameters()):
+            what = f"{component.name} has layers whose sizes are not known before the first batch"
+            mend = "give them their sizes, in place of Lazy modules, to read weights from a file"
+            raise ConfigError(Problem(what, "model.pretrained", mend))
         load_weights(model, read_weights(weights_file(pretrained)))
     return model
 

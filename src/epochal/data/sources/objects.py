@@ -9,7 +9,18 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import torch
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    TensorDataset,
+    default_collate,
+)
+from torch.utils.data.distributed import DistributedSampler
 
 from epochal.data.manifest import Array, Manifest, Source, TargetKind
 from epochal.data.sources.arrays import as_samples, finite
@@ -24,9 +35,11 @@ Kind = Literal["image", "vector", "tensor"]
 def dataset_of(data: Any, name: str) -> Dataset[Any]:
     """A DataLoader's Dataset, a pair (inputs, targets) of arrays or tensors as one, a Dataset as it is.
 
-    name: of the argument, for messages. Raises DataError for anything else.
+    name: of the argument, for messages. Raises DataError for anything else, and for a DataLoader that does
+    more than batch its Dataset in one order or another.
     """
     if isinstance(data, DataLoader):
+        _check_plain(data, name)
         data = data.dataset
     if isinstance(data, tuple | list) and len(data) == 2:
         inputs, targets = (torch.as_tensor(np.asarray(part)) for part in data)
@@ -37,6 +50,25 @@ def dataset_of(data: Any, name: str) -> Dataset[Any]:
         mend = "give a Dataset with __len__ and __getitem__, a DataLoader of one, or (inputs, targets)"
         raise DataError(Problem(f"a {type(data).__name__} has no samples by number", where=name, mend=mend))
     return data  # type: ignore[no-any-return]
+
+
+def _check_plain(loader: DataLoader[Any], name: str) -> None:
+    """DataError for a sampler or a collate_fn that would not be followed."""
+    if isinstance(loader.dataset, IterableDataset):  # told as such
+        return
+    if not isinstance(loader.sampler, RandomSampler | SequentialSampler | DistributedSampler):
+        what = (
+            f"the DataLoader chooses samples by a {type(loader.sampler).__name__}; orders are drawn anew here"
+        )
+        mend = "give a Subset of its Dataset; for rare classes set loss={'name': ..., 'weight': 'balanced'}"
+    elif type(loader.batch_sampler) is not BatchSampler:
+        what, mend = "the DataLoader makes batches of its own", "give its Dataset, and batch_size"
+    elif loader.collate_fn is not default_collate:
+        what = "the DataLoader has a collate_fn of its own, which would not be called"
+        mend = "give a Dataset whose items are of one shape: (input, target) or a dict"
+    else:
+        return
+    raise DataError(Problem(what, name, mend))
 
 
 def first_target(dataset: Dataset[Any], name: str) -> Array:
