@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OLDEST := build/oldest
 STAMP := $(VENV)/.installed
-MODULES := src tests benchmarks docs
+MODULES := src tests benchmarks docs/conf.py docs/figures.py docs/generated
 
 .PHONY: help demo install test test-slow test-crash test-dvc test-wheel test-extras test-oldest bench docs \
 	docs-figures lint format clean
