@@ -77,6 +77,15 @@ def stop_after_lines(process: subprocess.Popen[str], history: Path, lines: int, 
     return process.communicate(timeout=60)[1]
 
 
+def forget_modules(before: set[str], folder: Path) -> None:
+    """Modules and namespace packages below a folder, imported since ``before``, can be imported anew."""
+    for name in set(sys.modules) - before:
+        module = sys.modules[name]
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        if any(place and Path(place).is_relative_to(folder) for place in places):
+            del sys.modules[name]
+
+
 def make_images(root: Path, count: int, size: int, seed: int = 0) -> None:
     """``count`` noisy PNGs in each of the folders ``cat`` (dark), ``dog`` (bright) and ``owl`` (red)."""
     generator = np.random.default_rng(seed)

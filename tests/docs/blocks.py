@@ -74,7 +74,7 @@ def blocks(page: str, text: str | None = None) -> list[Block]:
         comment = _COMMENT.fullmatch(token.content) if token.type == "html_block" else None
         if comment:
             comments.append((_line(token), comment[1]))
-        elif token.type == "fence":
+        elif token.type == "fence" and not token.info.startswith("{"):  # those are Sphinx's directives
             steers = dict(_steer(page, *each) for each in comments)
             place = tuple(headings[level] for level in sorted(headings))
             found.append(Block(page, _line(token) + 1, token.info.strip(), token.content, steers, place))

@@ -17,6 +17,7 @@ from typing import Any
 from blocks import Block
 from compare import difference
 from given import give
+from shell import forget_modules
 from terminal import INTERRUPT, Entry, Terminal, entries
 
 from epochal.config.load import load
@@ -99,10 +100,7 @@ class Page:
         with chdir(self.terminal.folder):
             yield
         sys.path[:] = searched
-        for name in set(sys.modules) - before:
-            file = getattr(sys.modules[name], "__file__", None)
-            if file and Path(file).is_relative_to(self.terminal.home):
-                del sys.modules[name]
+        forget_modules(before, self.terminal.home)
 
     def _python(self, block: Block) -> None:
         if self._file(block) is not None:

@@ -85,6 +85,7 @@ class Terminal:
             "PATH": os.pathsep.join([str(self.tools), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "OMP_NUM_THREADS": "1",
             "NO_COLOR": "1",
+            "COLUMNS": "100",
         }
 
     def run(self, command: str, overrides: Sequence[str] = (), *, interrupt: bool = False) -> tuple[int, str]:
