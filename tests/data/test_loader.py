@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -116,6 +117,8 @@ def test_a_sample_that_cannot_be_read_is_named(tmp_path: Path, workers: int) -> 
     assert "item 2 of project.data:Noisy failed: OSError: the disk is gone" in text
     assert text.startswith(f"{__file__}:")
     assert "Traceback" not in text
+    # with the error at hand, which holds on to all that was at work: a process would wait for them as it ends
+    assert multiprocessing.active_children() == []
 
 
 def test_no_batches_need_no_workers(noisy: Samples) -> None:

@@ -45,10 +45,14 @@ def read_batches(
     )
     with _blocked_signals():
         batches = iter(loader)
-    for inputs, rows in batches:
-        if isinstance(inputs, EpochalError):
-            raise inputs
-        yield inputs, targets[rows], rows
+    try:
+        for inputs, rows in batches:
+            if isinstance(inputs, EpochalError):
+                raise inputs
+            yield inputs, targets[rows], rows
+    finally:
+        if workers:  # an error's traceback keeps them, and they do not heed the SIGTERM at the process's end
+            batches._shutdown_workers()  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
