@@ -31,7 +31,7 @@ def boosted(run: epochal.Run, source: dict[str, Any]) -> float:
         if values.dtype == pl.String:
             frequent = values.drop_nulls().value_counts(sort=True)[values.name].head(_MOST).to_list()
             values = values.replace_strict(
-                frequent, range(len(frequent)), default=None, return_dtype=pl.Float64
+                frequent, [*range(len(frequent))], default=None, return_dtype=pl.Float64
             )
         columns.append(values.to_physical().cast(pl.Float64).fill_null(float("nan")).to_numpy())
     categories = [place for place, dtype in enumerate(read.frame.dtypes) if dtype == pl.String]
