@@ -81,7 +81,7 @@ def forget_modules(before: set[str], folder: Path) -> None:
     """Modules and namespace packages below a folder, imported since ``before``, can be imported anew."""
     for name in set(sys.modules) - before:
         module = sys.modules[name]
-        places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+        places = [getattr(module, "__file__", None), *vars(module).get("__path__", ())]
         if any(place and Path(place).is_relative_to(folder) for place in places):
             del sys.modules[name]
 
