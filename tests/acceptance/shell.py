@@ -79,10 +79,14 @@ def stop_after_lines(process: subprocess.Popen[str], history: Path, lines: int, 
 
 def forget_modules(before: set[str], folder: Path) -> None:
     """Modules and namespace packages below a folder, imported since ``before``, can be imported anew."""
-    for name in set(sys.modules) - before:
-        module = sys.modules[name]
-        places = [getattr(module, "__file__", None), *vars(module).get("__path__", ())]
-        if any(place and Path(place).is_relative_to(folder) for place in places):
+    new = {name: sys.modules[name] for name in set(sys.modules) - before}
+    # listed before any goes: a namespace package asks its parent where it is
+    places = {
+        name: [getattr(module, "__file__", None), *vars(module).get("__path__", ())]
+        for name, module in new.items()
+    }
+    for name, found in places.items():
+        if any(place and Path(place).is_relative_to(folder) for place in found):
             del sys.modules[name]
 
 

@@ -29,10 +29,6 @@ _TREE_LINE = re.compile(r"([│├└─\s]*)(\S+)")
 _COMMENT_COLUMN = 16
 
 
-class MissingError(Exception):
-    """What a block needs is not on this machine."""
-
-
 @dataclass
 class Page:
     """What a reader has at hand between two blocks.
@@ -45,10 +41,6 @@ class Page:
 
     def follow(self, block: Block) -> None:
         """Do what the block says, and compare what it shows; AssertionError where the two differ."""
-        needed = block.steers.get("needs", "")
-        for each in filter(None, map(str.strip, needed.split(";"))):
-            if not (Path(each).exists() if each.startswith("/") else find_spec(each)):
-                raise MissingError(f"{block.place} needs {each}")
         if given := block.steers.get("given"):
             give(self.terminal.folder, self.terminal.home, given)
         if before := block.steers.get("before"):
@@ -136,6 +128,14 @@ class Page:
         wanted = [name for name in tree(block.text) if name not in not_always]
         missing = [name for name in wanted if not any(_there(each, name) for each in folders)]
         assert not missing, f"not in {folder}: {', '.join(missing)}"
+
+
+def absent(block: Block) -> str:
+    """What the block needs and is not on this machine; empty where nothing is."""
+    needed = [each.strip() for each in block.steers.get("needs", "").split(";") if each.strip()]
+    return ", ".join(
+        each for each in needed if not (Path(each).exists() if each.startswith("/") else find_spec(each))
+    )
 
 
 def parse(block: Block) -> None:

@@ -24,7 +24,7 @@ with: training.epochs=2            overrides that train, crossval, sweep and ins
 train: data.batch_size=8           the config of this yaml block is trained: one epoch, with these overrides
 tree: runs/digits/*                the names in this text block are in (one of) these folders; what is not
                                    always there follows: ``tree: runs/digits/* except profile encoding.json``
-needs: aeon; /usr/share/datasets   a Python package or a path, without which the block is skipped
+needs: aeon; /usr/share/datasets   a Python package or a path, without which only its syntax is checked
 slow                               only `make test-slow` runs it
 not run: why                       only its syntax is checked, of a config keys and types
 
@@ -39,7 +39,7 @@ from pathlib import Path
 
 import pytest
 from blocks import blocks, pages
-from page import MissingError, Page, check_unrun
+from page import Page, absent, check_unrun
 from terminal import Terminal, epochal_server
 
 PAGES = [page for page in pages() if blocks(page)]
@@ -71,15 +71,20 @@ def test_page_with_its_slow_blocks(name: str, page: Page, subtests: pytest.Subte
 
 
 def follow(name: str, page: Page, subtests: pytest.Subtests, *, slow: bool) -> None:
+    missing: list[str] = []
     for block in blocks(name):
         is_run = "not run" not in block.steers and (slow or "slow" not in block.steers)
+        if is_run and (needed := absent(block)):
+            missing.append(f"line {block.line} needs {needed}")
+            is_run = False
         with subtests.test(block.place):
             try:
                 page.follow(block) if is_run else check_unrun(block, page.terminal.state)
-            except MissingError as missing:
-                pytest.skip(str(missing))
             except AssertionError as error:
                 differs = str(error)
             else:
                 continue
             pytest.fail(differs, pytrace=False)
+    if missing:
+        with subtests.test(f"{name}, not run"):
+            pytest.skip("; ".join(missing))
