@@ -6,7 +6,7 @@ import difflib
 import re
 
 _RUN = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_[0-9a-f]{8}")
-_ID = re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b")
+_ID = re.compile(r"(?<![\w.])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2})?)?")
 _NUMBER = re.compile(r"((?<![\w.])[-+])?\d[\d,]*(\.\d+)?(e[-+]?\d+)?")
 _DURATION = re.compile(r"(<number> (ms|s|min|h|d|seconds?|minutes?|hours?)( |\b))+")

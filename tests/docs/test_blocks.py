@@ -67,6 +67,7 @@ def test_commands_and_what_they_print() -> None:
         ("a\n...\nd", "a\nb\nc\nd"),
         ("...\nd", "d"),
         ("epoch 1/2  loss 3  0.1 s  best", "epoch 1/2  loss 3  0.1 s"),
+        ("0,a.png,owl,0.25", "0,a.png,owl,3.1234567e-05"),
     ],
 )
 def test_what_differs_from_run_to_run_is_not_compared(expected: str, real: str) -> None:
