@@ -260,6 +260,24 @@ def test_the_split_of_a_column_and_targets_of_values(here: Path) -> None:
     assert math.isclose(run.metrics["test/r2"], 1, abs_tol=1e-3)
 
 
+def test_a_run_whose_network_has_changed_since_is_told(tmp_path: Path) -> None:
+    shell = Shell(tmp_path)
+    (tmp_path / "nets.py").write_text(MODELS)
+    shell.write(
+        "own.yaml", "extends: digits\nname: own\nmodel: nets:Net\ntraining: {epochs: 1}\ntracking: []\n"
+    )
+    shell.run("train", "own.yaml", "--quiet")
+    np.save(tmp_path / "new.npy", np.zeros((2, 8, 8), np.uint8))
+    assert "warning" not in shell.run("predict", "own", "new.npy").stderr
+    (tmp_path / "nets.py").write_text(MODELS.replace("ReLU", "Tanh"))
+    told = "was trained with other code than there is now: nets.py changed"
+    assert told in shell.run("predict", "own", "new.npy").stderr
+    assert told in shell.run("evaluate", "own", "--split", "val").stderr
+    assert "nets.py" in shell.run("doctor", "own").stdout
+    (tmp_path / "nets.py").write_text(MODELS.replace("(4 * width,", "(4 * width, bias=False, out_features="))
+    assert "train anew" in shell.run("predict", "own", "new.npy", code=2).stderr
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's compiler itself uses it
 def test_compiled(here: Path) -> None:

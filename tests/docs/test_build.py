@@ -34,6 +34,8 @@ from epochal.losses.build import LOSSES
 from epochal.models.build import MODELS
 from epochal.tasks.build import TASKS
 
+pytest.importorskip("sphinx", reason="the oldest versions are tested without it")
+
 REPOSITORY = Path(__file__).parents[2]
 PAGES = {
     "sources": (SOURCES,),

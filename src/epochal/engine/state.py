@@ -198,7 +198,7 @@ def check_fit(weights: dict[str, Tensor], model: nn.Module) -> None:
     ]
     if found:
         listed = ", ".join(found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
-        mend = "undo the change to continue, or start anew without --resume"
+        mend = "undo the change to the model, or train anew"
         raise RequestError(Problem(f"the checkpoint is of another model: {listed}", "model", mend))
 
 

@@ -17,7 +17,7 @@ from epochal.config.given import PREFIX
 from epochal.engine.compute import choose_device
 from epochal.errors import EpochalError, Problem, RequestError
 from epochal.experiment.config import load_experiment
-from epochal.experiment.differences import Recorded
+from epochal.experiment.differences import Recorded, changed_code
 from epochal.run.environment import git_state, installed_packages
 from epochal.run.run import Run
 
@@ -53,6 +53,7 @@ def differences_from(run: Run) -> list[Difference]:
         *_packages(then),
         *_device(then.get("hardware") or {}, was.settings),
         *_code(then),
+        *_own_files(run.folds[0] if run.folds else run),
     ]
 
 
@@ -140,6 +141,16 @@ def _code(then: Mapping[str, Any]) -> Iterator[Difference]:
     here = now and now["commit"][:10] + (" with changes" if now["diff"] else "")
     mend = f"git checkout {commit}" + (", then git apply the diff in environment.json" if changed else "")
     yield Difference("git commit", commit + changed, here or None, mend)
+
+
+def _own_files(run: Run) -> Iterator[Difference]:
+    """The user's modules that the run named, whose content is another now."""
+    config = None
+    with suppress(EpochalError):  # what can't be had is told as such
+        config = load_experiment(run.folder.config)
+    if config is not None:
+        for name, (then, now) in changed_code(run, config).items():
+            yield Difference(name, then[:8], now[:8], "bring it back as it was, or train anew")
 
 
 def _required() -> set[str]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from epochal.config.yaml import parse_yaml
+from epochal.console import log
 from epochal.engine.compute import choose_compute
 from epochal.errors import Problem
 from epochal.experiment.assemble import Experiment
+from epochal.experiment.config import ExperimentConfig
 from epochal.experiment.identity import deciding_settings, own_files, split_digest
 from epochal.run.environment import git_state, installed_packages
 from epochal.run.run import Run
@@ -112,6 +114,23 @@ def differences(run: Run, experiment: Experiment) -> list[str]:
         if None not in (before[name], now[name]) and before[name] != now[name]
     ]
     return [*_changed_files(was.derived.get("own_files"), own_files(experiment.config)), *changed]
+
+
+def changed_code(run: Run, config: ExperimentConfig) -> dict[str, tuple[str, str]]:
+    """Each file of the user's whose content is another than in the run -> its digests then and now.
+
+    config: the run's, whose modules are loaded.
+    """
+    before: Mapping[str, str] = Recorded.of(run).derived.get("own_files") or {}
+    now = own_files(config)
+    return {name: (before[name], now[name]) for name in now if before.get(name, now[name]) != now[name]}
+
+
+def warn_of_other_code(run: Run, config: ExperimentConfig) -> None:
+    """A warning where the run's weights now go through other code than they were trained with."""
+    if changed := ", ".join(changed_code(run, config)):
+        what = f"{run.path} was trained with other code than there is now: {changed} changed"
+        log.warning(f"{what}; bring it back, or train anew, for results that are the run's")
 
 
 def commit_change(run: Run) -> str:

@@ -21,6 +21,7 @@ from epochal.engine.compute import compute_settings
 from epochal.errors import Problem, RequestError, did_you_mean
 from epochal.experiment.assemble import Experiment, assemble
 from epochal.experiment.data import data_of_run
+from epochal.experiment.differences import warn_of_other_code
 from epochal.experiment.other_data import other_data
 from epochal.experiment.restore import load_run_config, read_decision
 from epochal.experiment.seen import seen_in_training
@@ -86,6 +87,7 @@ def evaluate(
         experiment = assemble(config, console, parts)
         _check_scored(experiment, found)
         stack.enter_context(compute_settings(config.compute, experiment.compute.device))
+        warn_of_other_code(found, config)
         stack.enter_context(Lock(found.folder.lock))
         label = split if data is None else _label(Path(data))
         if calibrate:

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from epochal import errors
-from epochal.errors import EpochalError, Interrupted, Problem, RunError
+from epochal.errors import EpochalError, Interrupted, Problem, RequestError, RunError
 from epochal.run.run import Run
 
 Process = subprocess.Popen[bytes]
@@ -185,7 +185,9 @@ def result(training: Training) -> Run:
         codes = {rank: process.returncode for rank, process in enumerate(processes)}
         alone = [rank for rank, code in codes.items() if code not in (0, LOST, -signal.SIGTERM)]
         who = alone or [rank for rank, code in codes.items() if code]
-        raise RunError(*(_ended(folder, rank, processes[rank].returncode) for rank in who[:1]))
+        first = processes[who[0]].returncode if who else 0
+        failed = RequestError if first == RequestError.exit_code else RunError  # which each would have found
+        raise failed(*(_ended(folder, rank, processes[rank].returncode) for rank in who[:1]))
     kind: type[EpochalError] = getattr(errors, found["kind"], RunError)
     raise kind(*(Problem(*each) for each in found["problems"]))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from torch import nn
 
-from epochal.experiment.restore import load_predictor
+from epochal.experiment.differences import warn_of_other_code
+from epochal.experiment.restore import load_predictor, load_run_config
 from epochal.inference.predict import Predictor
 from epochal.run.catalog import find_run
 from epochal.run.run import Run
@@ -21,4 +22,8 @@ def load(
         gets the weights.
     Raises RequestError where there is no such run or it has no best checkpoint yet.
     """
-    return load_predictor(find_run(run, Path(runs)), device, model)
+    found = find_run(run, Path(runs))
+    predictor = load_predictor(found, device, model)
+    if model is None:
+        warn_of_other_code(found, load_run_config(found))
+    return predictor

@@ -26,6 +26,7 @@ from epochal.data.inputs import (
 from epochal.data.sources.arrays import finite
 from epochal.dotenv import read_dotenv
 from epochal.errors import Problem, RequestError
+from epochal.experiment.differences import warn_of_other_code
 from epochal.experiment.overlays import colors_of
 from epochal.experiment.restore import load_predictor, load_run_config
 from epochal.inference.predict import Predictor
@@ -100,7 +101,12 @@ def predict(
 
 def _predictors(found: Run, device: str, model: nn.Module | None) -> list[Predictor]:
     """The run, or each fold of a cross-validation; RequestError where it predicts nothing."""
-    predictors = [load_predictor(each, device, model) for each in found.folds or [found]]
+    runs = found.folds or [found]
+    predictors = [load_predictor(each, device, model) for each in runs]
+    if model is None:
+        warn_of_other_code(runs[0], load_run_config(runs[0]))
+    if found.status not in ("finished", "running"):
+        log.warning(f"{found.path} is {found.status}; its best weights so far predict")
     if not predictors[0].task.has_loss:
         mend = "its samples are plots/samples.png; epochal.load(run).model.sample(noise) gives others"
         raise RequestError(Problem("a run that generates predicts nothing", str(found.path), mend))
