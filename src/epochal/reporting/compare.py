@@ -11,7 +11,7 @@ from epochal.reporting.charts import overlaid
 from epochal.reporting.facts import flat_settings
 from epochal.reporting.record import POOLED, Json, Record
 from epochal.reporting.scores import cell
-from epochal.reporting.summary import MAIN_SCORES, main_scores
+from epochal.reporting.summary import MAIN_SCORES, few_units, main_scores
 from epochal.reporting.words import is_lower_better
 
 _MOST_CHARTS = 4
@@ -40,12 +40,17 @@ def _of_split(records: Mapping[str, Record], split: str) -> dict[str, Any]:
     }
     names = {score for scores in found.values() for score in scores.get("overall", {})}
     ordered = main_scores(dict.fromkeys(sorted(names)), len(names))
-    rows = [(score, [cell(scores, score) for scores in found.values()]) for score in ordered]
+    rows = [(score, [_bare(cell(scores, score)) for scores in found.values()]) for score in ordered]
     return {
         "split": split,
-        "runs": list(records),
+        "runs": [(name, few_units(scores)) for name, scores in found.items()],
         "rows": [(score, cells, _best(score, cells)) for score, cells in rows],
     }
+
+
+def _bare(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A cell without how few samples it is of: the head of its column says so."""
+    return found and {**found, "few": ""}
 
 
 def _best(score: str, cells: Sequence[dict[str, Any] | None]) -> float | None:
