@@ -68,6 +68,8 @@ def command(
         click.echo(f"{data}: {made.found}")
     click.echo(f"{made.path}: {len(made.files)} files from the template {made.template}\n")
     click.echo(f"cd {shlex.quote(str(made.path))}")
+    if made.found:
+        click.echo("epochal inspect configs/base.yaml   # the data as training would see it, and its faults")
     click.echo(
         "epochal train configs/debug.yaml    # everything once, in seconds; README.md says what is next"
     )
