@@ -59,7 +59,9 @@ def test_faults_of_images_from_the_first_look_to_the_run(
     }
     written = json.loads((here / "look" / "inspect.json").read_text())
     kinds = {finding["kind"]: finding for finding in written["findings"]}
-    assert set(kinds) == {"empty_file", "truncated_file", "same_file", "extreme_aspect"}
+    assert set(kinds) == {"empty_file", "truncated_file", "same_file", "copied_file", "extreme_aspect"}
+    assert kinds["same_file"]["count"] + kinds["copied_file"]["count"] == 10
+    assert "leaves 12 samples out; then no copies are left, however it is split" in shown
     assert kinds["empty_file"]["filenames"] == ["cat/003.png"]
     assert set(written["splits"]) == {"train", "val", "test"}
     drop = pl.read_csv(here / "look" / "drop.csv")

@@ -105,7 +105,8 @@ def _print_findings(found: Inspection, config: str, output: str | None) -> None:
         place = f"{output or 'FOLDER'}/drop.csv"
         first = "" if output else f"`epochal inspect {config} -o FOLDER` writes drop.csv; "
         count = f"{len(found.drop):,} sample{'s' if len(found.drop) > 1 else ''}"
-        console.print(f"{first}data.exclude={place} leaves {count} out", markup=False, soft_wrap=True)
+        then = "; then no copies are left, however it is split" if found.drops_copies else ""
+        console.print(f"{first}data.exclude={place} leaves {count} out{then}", markup=False, soft_wrap=True)
 
 
 def _counts(found: Inspection) -> Any:

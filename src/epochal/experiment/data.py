@@ -22,7 +22,7 @@ from epochal.data.check.sound_reading import settle_sounds
 from epochal.data.check.sounds import SoundFacts, sound_oddities
 from epochal.data.check.splitting import split_usable
 from epochal.data.check.summary import summarise
-from epochal.data.check.texts import TextFacts, text_oddities
+from epochal.data.check.texts import TextFacts
 from epochal.data.check.values import find_oddities
 from epochal.data.columns import listed_columns
 from epochal.data.encode.encoding import Encoding, encoding_to_json
@@ -207,8 +207,6 @@ def _checked(reading: Reading, split: Split, config: ExperimentConfig) -> list[F
         found += file_oddities(reading.subject, reading.facts)
     elif reading.facts is not None:
         found += sound_oddities(reading.subject, reading.facts)
-    if reading.source.kind == "text":
-        found += text_oddities(reading.subject)
     return found + mask_oddities(reading.subject) + find_oddities(reading.subject, split)
 
 

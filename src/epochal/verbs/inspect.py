@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from epochal.console import Console, log
+from epochal.data.check.copies import COPIES
 from epochal.data.check.findings import Finding
 from epochal.data.check.summary import SplitSummary, summarise
 from epochal.data.check.texts import shortened, texts_of
@@ -65,6 +66,13 @@ class Inspection:
     findings: tuple[Finding, ...]
     drop: dict[int, tuple[str, str]]
     notes: tuple[str, ...] = ()
+
+    @property
+    def drops_copies(self) -> bool:
+        """Whether no split of what ``drop`` leaves has a sample twice, while some of the whole has."""
+        kinds = {finding.kind for finding in self.findings}
+        everywhere = self.samples == sum(split.samples for split in self.splits.values())
+        return everywhere and bool(kinds & COPIES) and "search_cut" not in kinds
 
     @property
     def errors(self) -> list[Finding]:

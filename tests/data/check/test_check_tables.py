@@ -192,6 +192,22 @@ def test_rows_of_images_that_are_missing_or_named_twice(tmp_path: Path) -> None:
     assert mended.source.manifest.filenames.to_list() == [*names[:20], *names[21:37]]
 
 
+def test_of_rows_of_one_file_with_two_targets_none_is_kept(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(40)]
+    for number, name in enumerate(names):
+        photo(number).save(tmp_path / name)
+    names[21] = "./4.png"  # of 'v', as 4.png is of 'u'
+    pl.DataFrame({"image": names, "kind": ["u", "v"] * 20}).write_csv(tmp_path / "t.csv")
+    source = {"path": str(tmp_path / "t.csv"), "target": "kind", "file": "image"}
+    (fault,) = look(tmp_path, source).findings
+    assert (fault.kind, fault.severity, fault.rows) == ("contradictory_row", "error", (4, 21))
+    assert fault.notes == (
+        "'4.png' is listed with several targets, here u",
+        "'4.png' is listed with several targets, here v",
+    )
+    assert set(fault.drop) == {4, 21}
+
+
 def test_what_is_wrong_with_the_list_of_what_to_leave_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -84,8 +84,9 @@ def test_empty_texts_and_one_text_with_two_targets(tmp_path: Path) -> None:
     changed[5] = (changed[10][0], "b", "train")
     changed[10] = (changed[10][0], "a", "train")
     found = inspected(tmp_path, changed)
-    assert kinds(found) == {"empty_text": ("error", 1), "torn_text": ("warning", 2)}
+    assert kinds(found) == {"empty_text": ("error", 1), "contradictory_text": ("warning", 2)}
     assert found.samples == 59
+    assert set(found.drop) == {3, 5, 10}
     assert found.findings[0].places == (f"{tmp_path / 't.csv'}:5",)
     with pytest.raises(DataError, match="the text is empty"):
         epochal.train(

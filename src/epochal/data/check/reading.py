@@ -179,6 +179,7 @@ _WORDS = {
     "bad_target": "without a target that can be used",
     "missing_file": "with a file that can't be used",
     "repeated_file": "with a file that another row names",
+    "contradictory_row": "with a file that another row names with another target",
     "bad_feature": "with a feature that can't be used",
     "bad_group": "without a group",
     "bad_split": "without a split",

@@ -9,9 +9,8 @@ import polars as pl
 
 from epochal.console import Console
 from epochal.data.check.files import scan_files
-from epochal.data.check.leaks import is_varied
 from epochal.data.check.sounds import scan_sounds
-from epochal.data.check.twins import equal_digests, equal_rows
+from epochal.data.check.twins import equal_digests, equal_rows, is_varied
 from epochal.data.images import ImageFiles
 from epochal.data.manifest import Array, Source
 from epochal.data.sounds import SoundFiles

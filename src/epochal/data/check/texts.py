@@ -76,19 +76,6 @@ def folded(texts: pl.Series) -> pl.Series:
     return plain.zip_with(plain != "", texts)  # of signs alone, nothing would be left
 
 
-def text_oddities(subject: Subject) -> list[Finding]:
-    """A warning about texts that stand under several targets: no model can be right about all of them."""
-    source = subject.source
-    targets = pl.Series([str(target) for target in source.manifest.targets.tolist()])
-    frame = pl.DataFrame({"text": folded(texts_of(source)), "target": targets}).with_row_index("row")
-    torn = frame.filter(pl.col("target").n_unique().over("text") > 1)
-    if torn.is_empty():
-        return []
-    what = f"{counted(torn['text'].n_unique(), 'text')} under several targets"
-    mend = "decide for one of them, or leave them out"
-    return [subject.finding("torn_text", "warning", what, mend, torn["row"].to_list())]
-
-
 @dataclass(frozen=True)
 class TextFacts:
     """Of N texts, each int64 [N].

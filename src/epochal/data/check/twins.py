@@ -50,6 +50,11 @@ def equal_rows(array: Array) -> Array:
     return firsts
 
 
+def is_varied(values: Array) -> bool:
+    """Whether more than half of the rows of a column, [N, F], are different."""
+    return any(len(np.unique(column)) * 2 > len(column) for column in values.T)
+
+
 def equal_digests(digests: Array) -> Array:
     """int64 [N]: for each row of uint64 [N, 2], the first row that is equal to it."""
     _, first, inverse = np.unique(digests, axis=0, return_index=True, return_inverse=True)

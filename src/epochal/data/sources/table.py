@@ -190,8 +190,12 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
     if columns.file is not None:
         of_files: list[Problem] = []
         file_paths(rows, columns.file, columns.root, of_files)
+        found["contradictory_row"] = _contradictory(rows, columns)
+        told = {problem.where for problem in found["contradictory_row"]}
         for problem in of_files:
-            found["repeated_file" if "is listed at" in problem.what else "missing_file"].append(problem)
+            repeated = "is listed at" in problem.what
+            if not repeated or problem.where not in told:
+                found["repeated_file" if repeated else "missing_file"].append(problem)
         typed_columns(rows, columns.chosen.types, found["bad_feature"])
     elif columns.text is None:
         column_samples(rows, columns.chosen, found["bad_feature"])
@@ -200,6 +204,27 @@ def _problems(rows: Table, numbers: Array, columns: _Columns, kind: TargetKind) 
         name: [(places[problem.where], problem) for problem in problems if problem.where in places]
         for name, problems in found.items()
     }
+
+
+def _contradictory(rows: Table, columns: _Columns) -> list[Problem]:
+    """Rows of one file with several targets: nobody can know which is right."""
+    assert columns.file is not None
+    frame = rows.frame.select(columns.targets).with_columns(
+        _filenames(rows, columns.file), pl.Series("\0row", np.arange(len(rows)))
+    )
+    if not columns.targets:
+        return []
+    several = pl.struct(columns.targets).n_unique().over("FILENAME") > 1
+    torn = frame.filter(several & (pl.col("FILENAME") != ""))
+    mend = "keep the row whose target is right; drop.csv leaves all of them out, as it can't tell"
+    return [
+        Problem(
+            f"'{name}' is listed with several targets, here {', '.join(map(str, targets))}",
+            where=rows.place(row),
+            mend=mend,
+        )
+        for *targets, name, row in torn.iter_rows()
+    ]
 
 
 def _filenames(rows: Table, column: str) -> pl.Series:
