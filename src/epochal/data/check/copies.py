@@ -26,7 +26,7 @@ COPIES = frozenset(
     for kind in ("file", "picture", "sound", "sample", "text", "similar_text")
     for state in ("same", "copied", "contradictory")
 ) | {"similar_text"}
-"""The kinds of what is found here."""
+"""The kinds of findings that leave no copies when what they drop is left out."""
 _BY_CHANCE = 0.01
 """Collections hold a few samples twice; more of val and test than this share is a mistake."""
 
@@ -92,9 +92,9 @@ class _Copies:
         few = chance and len(leaking) <= _BY_CHANCE * (self._places > 1).sum()
         unless = ", unless that is chance" if chance else ""
         mend = "leave one of them out" + (unless if few else "")
-        self._tell(
-            kind, "warning" if few else "error", f"{words} as one of another split", mend, leaking, notes
-        )
+        severity: Severity = "warning" if few else "error"
+        across = kind if self._within else "same_window"
+        self._tell(across, severity, f"{words} as one of another split", mend, leaking, notes)
         mend = f"they count double: leave one of them out{unless}"
         kind = f"copied_{kind.removeprefix('same_')}"
         self._tell(kind, "warning", f"{words} as another of its split", mend, repeated, notes)
@@ -224,12 +224,11 @@ def _same_samples(copies: _Copies, array: Array, kind: str) -> None:
 def _same_texts(copies: _Copies, texts: pl.Series) -> None:
     """Equal texts, and texts that differ in case, spaces and signs alone: errors where they are many."""
     exact, whole = _first_equal(texts), _first_equal(folded(texts))
-    alike = "the same text but for case, spaces and signs"
+    nearly = "the same text but for case, spaces and signs"
     copies.same(exact, "same_text", "the same text", chance=True)
-    copies.same(whole, "similar_text", alike, chance=True)
-    copies.contradictory(
-        whole, "contradictory_text", "the same text (case, spaces and signs aside)", "warning"
-    )
+    copies.same(whole, "similar_text", nearly, chance=True)
+    words = "the same text (case, spaces and signs aside)"
+    copies.contradictory(whole, "contradictory_text", words, "warning")
 
 
 def _first_equal(texts: pl.Series) -> Array:
