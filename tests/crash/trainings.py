@@ -213,6 +213,7 @@ def assert_identical(name: str, folder: Path) -> None:
 
 
 def kill(process: Process, group: bool) -> None:
-    """SIGKILL, to the process or to it and its workers."""
-    process.signal(signal.SIGKILL, group)
+    """SIGKILL, to the process or to it and its workers; one that ends in this instant is left to."""
+    with suppress(ProcessLookupError):
+        process.signal(signal.SIGKILL, group)
     process.wait()

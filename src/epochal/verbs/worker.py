@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,14 @@ from epochal.run.durable import write_json
 from epochal.verbs.launch import LOST
 from epochal.verbs.train import train
 
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+_LOOK = 0.2  # seconds
 
 
 def main(folder: Path, parent: int) -> int:
     """Train as ``order.json`` in the folder says; process 0 writes ``result.json``. The exit code."""
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
     if os.getppid() != parent:  # it died before
         return 1
+    _end_with(parent)
     order = json.loads((folder / "order.json").read_text())
     code = 0
     result: dict[str, Any] = {}
@@ -50,6 +51,21 @@ def main(folder: Path, parent: int) -> int:
     if os.environ["RANK"] == "0":
         write_json(folder / "result.json", result)
     return code
+
+
+def _end_with(parent: int) -> None:
+    """Ask this process to stop, once, when the one that started it is gone.
+
+    The kernel's own signal for it (prctl's PR_SET_PDEATHSIG) comes once for each thread of a parent that is
+    killed, and the second SIGTERM ends a training at once.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 if __name__ == "__main__":
