@@ -38,6 +38,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from blocks import blocks, pages
 from page import Page, absent, check_unrun
 from terminal import Terminal, epochal_server
@@ -53,10 +54,13 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def page(here: Path, tools: Path) -> Page:
+def page(here: Path, tools: Path) -> Iterator[Page]:
     for name in ("work", "state"):
         (here / name).mkdir()
-    return Page(Terminal(here / "work", here, here / "state", tools))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the shell's commands have
+    yield Page(Terminal(here / "work", here, here / "state", tools))
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", PAGES)

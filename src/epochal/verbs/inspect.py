@@ -18,23 +18,19 @@ from epochal.data.check.summary import SplitSummary, summarise
 from epochal.data.check.texts import shortened, texts_of
 from epochal.data.column_facts import ColumnFacts, describe_columns
 from epochal.data.folds import FOLDS
-from epochal.data.masks.read import painted
-from epochal.data.sounds import sound_rate
 from epochal.data.statistics import Statistics
 from epochal.dotenv import read_dotenv
-from epochal.errors import DataError
 from epochal.experiment.config import located, read_experiment
 from epochal.experiment.data import Data, assemble_data
 from epochal.experiment.encodings import named_inputs
-from epochal.plots.samples import Row, plot_offending, plot_samples
+from epochal.plots.samples import plot_offending, plot_samples
 from epochal.plots.sounds import pictured
 from epochal.plots.style import save
 from epochal.run.durable import write_json, write_text
+from epochal.verbs.inspect_pictures import of_classes, of_findings
 
 OFFENDING = "offending.png"
 """The picture of samples that something is wrong with, in the folder of an inspection."""
-
-_EACH = 8  # pictures of a class or of a fault
 
 
 @dataclass(frozen=True)
@@ -173,10 +169,10 @@ def _write(found: Inspection, data: Data, folder: Path) -> None:
         return
     for split in data.split.names():
         save(
-            plot_samples(list(_classes(data, split)), f"{found.name} · {split}"),
+            plot_samples(list(of_classes(data, split)), f"{found.name} · {split}"),
             folder / f"samples_{split}.png",
         )
-    offending = list(_offending(data, found))
+    offending = list(of_findings(data, found.findings))
     if offending:
         save(plot_offending(offending), folder / OFFENDING)
     else:
@@ -255,50 +251,3 @@ def input_names(found: Inspection) -> tuple[str, ...]:
     if found.kind == "image" and count in (1, 3):
         return ("gray",) if count == 1 else ("red", "green", "blue")
     return found.features or tuple(str(index) for index in range(count))
-
-
-def _classes(data: Data, split: str) -> Iterator[Row]:
-    """Pictures of each class or label of a split, spread over its rows; of all, where there are none."""
-    manifest, rows = data.source.manifest, data.split.rows(split)
-    if manifest.target_kind in ("value", "none"):
-        yield Row("samples", len(rows), _pictures(data, rows))
-        return
-    targets = manifest.targets[rows]
-    for index, name in enumerate(manifest.names):
-        chosen = rows[targets == index if manifest.target_kind == "class" else targets[:, index] > 0]
-        yield Row(name, len(chosen), _pictures(data, chosen, index))
-
-
-def _pictures(data: Data, rows: np.ndarray[Any, Any], of: int = 0) -> list[np.ndarray[Any, Any] | None]:
-    places = np.unique(np.linspace(0, len(rows) - 1, min(_EACH, len(rows))).round().astype(int))
-    return [_picture(data, int(row), of) for row in rows[places]]
-
-
-def _picture(data: Data, row: int, of: int) -> np.ndarray[Any, Any]:
-    """A picture of a prepared sample, one class of its mask painted where it has one; the first never is."""
-    picture = pictured(data.source)
-    assert picture is not None
-    image, masks = picture(data.samples.read(row), data.prepare.rate), data.source.masks
-    if data.masks is None or masks is None:
-        return image
-    return painted(image, np.where(data.masks[row] == of, of, 0), masks.coding.palette)
-
-
-def _offending(data: Data, found: Inspection) -> Iterator[Row]:
-    """The first pictures of each finding; a crossed field stands for a file that can't be read."""
-    rows = {name: row for row, name in enumerate(data.source.manifest.filenames)}
-    for finding in found.findings:
-        names = list(dict.fromkeys(finding.filenames))[:_EACH]
-        if names:
-            images = [_raw(data, rows[name]) if name in rows else None for name in names]
-            captions = [name.rsplit("/", 1)[-1] for name in names]
-            yield Row(f"{finding.severity}: {finding.what}", finding.count, images, captions)
-
-
-def _raw(data: Data, row: int) -> np.ndarray[Any, Any] | None:
-    picture = pictured(data.source)
-    assert picture is not None
-    try:
-        return picture(data.source.read(row), sound_rate(data.source))
-    except DataError:  # broken since it was looked at
-        return None
