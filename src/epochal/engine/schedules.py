@@ -123,11 +123,6 @@ class Schedule:
         """When it moves: after each ``step``, or after each ``epoch``."""
         return self._per
 
-    @property
-    def follows_score(self) -> bool:
-        """Whether the schedule steps on the monitored score."""
-        return isinstance(self._scheduler, lr_scheduler.ReduceLROnPlateau)
-
     def after_step(self) -> None:
         """Count an optimiser step; move the rate where it moves by steps."""
         self._steps += 1

@@ -72,11 +72,7 @@ def train_in(
             writer = CheckpointWriter(folder, lines)
         restore = partial(_restore, state, folder, writer)
         resumed = restore()
-        if late := late_unfreezing(training):
-            log.warning(late)
-        if experiment.train.pool.samples.array is None:
-            workers = experiment.config.data.workers
-            log.info(f"samples are not cached: each is read anew for its batch, data.workers={workers}")
+        _say_what_is_unusual(experiment)
         checkpoints = CheckpointHook(writer, monitor, training.checkpoint, interruption)
         passed = experiment.config.model is not None and experiment.config.model.name.startswith(PREFIX)
         if not resumed and (training.on_nan == "restore" or passed):
@@ -123,6 +119,14 @@ def train_in(
             )
         processes.first(lambda: _test(experiment, state, folder, interruption, board))
     log.info(clock.summary())
+
+
+def _say_what_is_unusual(experiment: Experiment) -> None:
+    if late := late_unfreezing(experiment.config.training):
+        log.warning(late)
+    if experiment.train.pool.samples.array is None:
+        workers = experiment.config.data.workers
+        log.info(f"samples are not cached: each is read anew for its batch, data.workers={workers}")
 
 
 def _restore(state: TrainState, folder: RunFolder, writer: CheckpointWriter | None) -> bool:

@@ -216,7 +216,3 @@ def _several(long: LongTable, column: str) -> Array:
     changes = (values.ne_missing(values.shift(1))).to_numpy().copy()
     changes[long.starts[:-1]] = False
     return np.asarray(np.add.reduceat(changes, long.starts[:-1]) > 0)
-
-
-def _common(long: LongTable) -> int:
-    return int(long.lengths[0])
